@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+"""Which folder may include which library, and no include that climbs out of its folder."""
+import re
+import subprocess
+import sys
+
+# library header -> paths that may include it (prefixes, or whole file names)
+ALLOWED = {
+    r"nng/": ["agent/uplink", "agent/main.c", "agent/enrol", "controller/ingest/", "tests/"],
+    r"msgpack": ["proto/", "controller/windows/", "tests/"],
+    r"sodium": ["common/", "proto/enrol.c", "tests/"],
+    r"yaml\.h": ["common/yaml"],
+    r"uv\.h": ["agent/", "tests/unit/agent/"],
+    r"sqlite3": ["controller/store/", "tests/"],
+    r"microhttpd": ["controller/http/"],
+    r"curl/": ["controller/cli/"],
+    r"jansson": ["agent/once", "controller/judge/", "controller/http/", "controller/cli/", "controller/core", "controller/statements/",
+                 "controller/ingest/", "controller/runs", "controller/include/mst/controller/", "tests/"],
+    r"hiredis|mongoc": [],
+    r"mst/agent/": ["agent/", "tests/"],
+    r"mst/controller/": ["controller/", "tests/"],
+    r"mst/proto/": ["proto/", "agent/", "controller/", "tests/"],
+}
+
+problems = []
+for path in subprocess.check_output(["git", "ls-files", "*.c", "*.h"], text=True).split():
+    for number, line in enumerate(open(path, encoding="utf-8"), 1):
+        match = re.match(r'\s*#\s*include\s*[<"]([^>"]+)[>"]', line)
+        if not match:
+            continue
+        header = match.group(1)
+        if header.startswith("../"):
+            problems.append(f"{path}:{number}: include climbs out of its folder: {header}")
+        for pattern, allowed in ALLOWED.items():
+            if re.match(pattern, header) and not any(path.startswith(prefix) for prefix in allowed):
+                problems.append(f"{path}:{number}: <{header}> may be included only below: {', '.join(allowed) or 'nowhere yet'}")
+print("\n".join(problems), end="\n" if problems else "")
+sys.exit(1 if problems else 0)

@@ -1,0 +1,170 @@
+#!/usr/bin/env bash
+# Sets up, builds and runs muster's tests; prints how many ran.
+# usage: tests/run.sh [--full] [--keep-going] [SUITE...] [PATTERN...]
+#   SUITE    lint format tidy unit tsan fuzz system (all of them when none is named)
+#   PATTERN  only unit test programs and system tests whose name contains it
+#   --full   at full size: 200 kills, 3-minute partition, long fuzzing; results go to docs/measurements.md by hand
+# Environment: JOBS (default: all cores), FUZZ_SECONDS (per target; default 5, with --full 120)
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+full=no
+suites=()
+patterns=()
+for argument in "$@"; do
+  case $argument in
+    --full) full=yes ;;
+    -h | --help) sed -n '2,7p' "$0" | cut -c3-; exit 0 ;;
+    -*) echo "run.sh: no such option: $argument (see --help)" >&2; exit 64 ;;
+    lint | format | tidy | unit | tsan | fuzz | system) suites+=("$argument") ;;
+    *) patterns+=("$argument") ;;
+  esac
+done
+if [ ${#suites[@]} -eq 0 ]; then
+  if [ ${#patterns[@]} -eq 0 ]; then suites=(lint format tidy unit tsan fuzz system); else suites=(unit system); fi
+fi
+jobs=${JOBS:-$(nproc)}
+fuzz_seconds=${FUZZ_SECONDS:-$([ $full = yes ] && echo 120 || echo 5)}
+export MST_FULL=$full
+
+passed=0
+failed=0
+failures=()
+started=$(date +%s)
+say() { printf '== %s (%d s)\n' "$*" $(($(date +%s) - started)); }
+result() { # NAME STATUS
+  if [ "$2" -eq 0 ]; then passed=$((passed + 1)); else
+    failed=$((failed + 1))
+    failures+=("$1")
+    printf 'FAILED: %s\n' "$1"
+  fi
+}
+matches() {
+  [ ${#patterns[@]} -eq 0 ] && return 0
+  local pattern
+  for pattern in "${patterns[@]}"; do [[ $1 == *"$pattern"* ]] && return 0; done
+  return 1
+}
+build() { # PRESET [TARGET...]
+  local preset=$1 log=build/$1.log
+  shift
+  mkdir -p build
+  cmake --preset "$preset" -DCMAKE_C_COMPILER_LAUNCHER=ccache >"$log" 2>&1 &&
+    cmake --build "build/$preset" -j "$jobs" ${1:+--target "$@"} >>"$log" 2>&1 || {
+    tail -40 "$log"
+    echo "run.sh: the $preset build failed; the whole log is in $log" >&2
+    failed=$((failed + 1))
+    failures+=("build/$preset")
+    return 1
+  }
+}
+
+# Criterion's closing line counts the tests of one program: "[====] Synthesis: Tested: 12 | Passing: 12 | Failing: 0 | Crashing: 0"
+run_criterion() { # NAME PROGRAM [WRAPPER...]
+  local name=$1 program=$2 output status tested passing
+  shift 2
+  output=$("$@" "$program" --jobs 1 2>&1)
+  status=$?
+  tested=$(sed -n 's/.*Tested: [^0-9]*\([0-9]*\).*/\1/p' <<<"$(sed 's/\x1b\[[0-9;]*m//g' <<<"$output")" | tail -1)
+  passing=$(sed -n 's/.*Passing: [^0-9]*\([0-9]*\).*/\1/p' <<<"$(sed 's/\x1b\[[0-9;]*m//g' <<<"$output")" | tail -1)
+  if [ $status -ne 0 ] || [ -z "$tested" ] || [ "$tested" -eq 0 ] || [ "$tested" != "$passing" ]; then
+    printf '%s\n' "$output" | tail -40
+    passed=$((passed + ${passing:-0}))
+    failed=$((failed + 1))
+    failures+=("$name")
+    printf 'FAILED: %s\n' "$name"
+  else
+    passed=$((passed + tested))
+  fi
+}
+run_unit_programs() { # PRESET [WRAPPER...]
+  local preset=$1 program name
+  shift
+  for program in build/"$preset"/tests/unit/*_test_*; do
+    [ -x "$program" ] && [ -f "$program" ] || continue
+    name=$(basename "$program")
+    matches "$name" || continue
+    run_criterion "$preset/$name" "$program" "$@"
+  done
+}
+
+suite_lint() {
+  local script
+  for script in tests/lint/*.py; do
+    python3 "$script"
+    result "lint/$(basename "$script" .py)" $?
+  done
+}
+suite_format() {
+  git ls-files '*.c' '*.h' | xargs -r clang-format-14 --dry-run --Werror
+  result format $?
+}
+suite_tidy() {
+  build debug || return
+  git ls-files 'common/*.c' 'proto/*.c' 'agent/*.c' 'controller/*.c' |
+    xargs -r -P "$jobs" -n 4 clang-tidy-14 --quiet -p build/debug 2>build/tidy.err
+  result tidy $?
+}
+suite_unit() {
+  build asan || return
+  ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 run_unit_programs asan
+}
+suite_tsan() {
+  build tsan || return
+  # setarch -R: ThreadSanitizer of clang 14 does not know the wider address space randomisation of newer kernels.
+  local name
+  for name in common_test_log common_test_key agent_test_uplink controller_test_ingest controller_test_core controller_test_http; do
+    matches "$name" || continue
+    [ -x "build/tsan/tests/unit/$name" ] || { result "tsan/$name (not built)" 1; continue; }
+    TSAN_OPTIONS="halt_on_error=1:suppressions=$PWD/tests/tsan.supp" run_criterion "tsan/$name" "build/tsan/tests/unit/$name" setarch -R
+  done
+}
+suite_fuzz() {
+  build fuzz || return
+  local target name log
+  for target in build/fuzz/tests/fuzz/fuzz_*; do
+    [ -x "$target" ] && [ -f "$target" ] || continue
+    name=$(basename "$target")
+    log=build/$name.log
+    mkdir -p "build/corpus/$name" "tests/fuzz/corpus/${name#fuzz_}"
+    "$target" -max_total_time="$fuzz_seconds" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix="build/$name-" \
+      "build/corpus/$name" "tests/fuzz/corpus/${name#fuzz_}" >"$log" 2>&1
+    local status=$?
+    [ $status -eq 0 ] || tail -30 "$log"
+    result "fuzz/$name" $status
+  done
+}
+suite_system() {
+  build asan || return
+  build release || return
+  local select="" pattern output status
+  for pattern in "${patterns[@]}"; do select+="${select:+ or }${pattern}"; done
+  tests/.venv/bin/pytest tests/system -q -rs --durations=10 ${select:+-k "$select"} 2>&1 | tee build/system.log
+  status=${PIPESTATUS[0]}
+  output=$(tail -1 build/system.log)
+  local p f e s
+  p=$(grep -oE '[0-9]+ passed' <<<"$output" | cut -d' ' -f1)
+  f=$(grep -oE '[0-9]+ failed' <<<"$output" | cut -d' ' -f1)
+  e=$(grep -oE '[0-9]+ error' <<<"$output" | cut -d' ' -f1)
+  s=$(grep -oE '[0-9]+ skipped' <<<"$output" | cut -d' ' -f1)
+  passed=$((passed + ${p:-0}))
+  failed=$((failed + ${f:-0} + ${e:-0}))
+  [ "${f:-0}" = 0 ] && [ "${e:-0}" = 0 ] || failures+=("system")
+  # A test that could not run is not a test that passed.
+  if [ "${s:-0}" != 0 ]; then failed=$((failed + s)); failures+=("system: $s skipped"); fi
+  if [ "$status" -ne 0 ] && [ "$status" -ne 1 ] && [ ${#patterns[@]} -eq 0 ]; then failed=$((failed + 1)); failures+=("pytest exit $status"); fi
+}
+
+./tests/setup.sh || exit 69
+for suite in "${suites[@]}"; do
+  say "$suite"
+  "suite_$suite"
+done
+say "done"
+[ ${#failures[@]} -eq 0 ] || printf 'failed: %s\n' "${failures[@]}"
+printf '%d passed, %d failed\n' "$passed" "$failed"
+if [ $((passed + failed)) -eq 0 ]; then
+  echo "run.sh: no test matched" >&2
+  exit 65
+fi
+[ "$failed" -eq 0 ]

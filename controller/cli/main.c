@@ -1,5 +1,7 @@
+#include "cli/cli.h"
+
 int
-main(void)
+main(int argc, char **argv)
 {
-  return 0;
+  return mst_cli_main(argc, argv);
 }

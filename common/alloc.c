@@ -1,0 +1,65 @@
+/* The one door to the heap. */
+#include <mst/common/alloc.h>
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* 0: off; n: the nth allocation from now fails. */
+static atomic_size_t fail_countdown;
+
+static bool
+must_fail(void)
+{
+  size_t left = atomic_load_explicit(&fail_countdown, memory_order_relaxed);
+
+  if (left == 0)
+    return false;
+  return atomic_fetch_sub(&fail_countdown, 1) == 1;
+}
+
+void
+mst_alloc_fail_at(size_t nth)
+{
+  atomic_store(&fail_countdown, nth);
+}
+
+void *
+mst_alloc(size_t count, size_t size_bytes)
+{
+  return must_fail() ? NULL : calloc(count ? count : 1, size_bytes ? size_bytes : 1);
+}
+
+void *
+mst_realloc(void *block, size_t count, size_t size_bytes)
+{
+  size_t total;
+
+  if (__builtin_mul_overflow(count, size_bytes, &total) || must_fail())
+    return NULL;
+  return realloc(block, total ? total : 1);
+}
+
+char *
+mst_strndup(const char *text, size_t length)
+{
+  size_t bytes = strnlen(text, length);
+  char *copy = mst_alloc(bytes + 1, 1);
+
+  if (copy)
+    memcpy(copy, text, bytes);
+  return copy;
+}
+
+char *
+mst_strdup(const char *text)
+{
+  return mst_strndup(text, strlen(text));
+}
+
+void
+mst_free(void *block)
+{
+  free(block);
+}

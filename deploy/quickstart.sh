@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# From a fresh machine to a verdict: sets up, builds, starts a controller and one agent on this host, runs the host-baseline
+# checklist for a short period and prints the verdict. Everything it makes is below .quickstart/ in this folder.
+# usage: deploy/quickstart.sh [--stop]
+#   --stop  stop the controller and the agent that an earlier quickstart left running
+set -euo pipefail
+cd "$(dirname "$0")/.."
+home=$PWD/.quickstart
+http_port=${MUSTER_HTTP_PORT:-7651}
+agent_port=${MUSTER_AGENT_PORT:-7650}
+
+stop() {
+  local name pid
+  for name in agent controller; do
+    pid=$(cat "$home/$name.pid" 2>/dev/null) || continue
+    # Only what an earlier quickstart started: the pid must still be one of our programs.
+    if [[ $(readlink "/proc/$pid/exe" 2>/dev/null) == "$PWD"/build/* ]]; then
+      kill "$pid"
+      while [ -e "/proc/$pid" ] && ! grep -q '^State:[[:space:]]*Z' "/proc/$pid/status" 2>/dev/null; do read -rt 0.05 <> <(:) || true; done
+    fi
+    rm -f "$home/$name.pid"
+  done
+}
+case ${1:-} in
+  --stop) stop; exit 0 ;;
+  "") ;;
+  *) sed -n '4,5p' "$0" | cut -c3- >&2; exit 64 ;;
+esac
+
+echo "1/4 setting up"
+./deploy/setup.sh
+echo "2/4 building"
+mkdir -p build
+if ! { cmake --preset release -DMST_TESTS=OFF -B build/quickstart && cmake --build build/quickstart -j; } >build/quickstart.log 2>&1; then
+  tail -30 build/quickstart.log >&2
+  echo "quickstart: the build failed; the whole log is in build/quickstart.log" >&2
+  exit 70
+fi
+bin=$PWD/build/quickstart
+muster=$bin/controller/muster musterd=$bin/controller/musterd agent=$bin/agent/muster-agent
+
+stop
+rm -rf "$home"
+mkdir -m 700 -p "$home"
+cat >"$home/musterd.yml" <<YML
+state_dir: $home/controller
+listen: ["tcp://127.0.0.1:$agent_port"]
+http:
+  listen: ["127.0.0.1:$http_port"]
+window: 2s
+grace: 1s
+evaluate_every: 1s
+checklists:
+  - name: host-baseline
+    file: $PWD/config/checklists/host-baseline.yml
+    overlay: $PWD/config/checklists/overlays/quickstart.yml
+plan: $PWD/config/plans/quickstart.yml
+YML
+cat >"$home/agent.yml" <<YML
+controllers: ["tcp://127.0.0.1:$agent_port"]
+state_dir: $home/agent
+interval: 500ms
+YML
+export MUSTER_URL=http://127.0.0.1:$http_port MUSTER_KEY=$home/operator.key
+
+echo "3/4 starting a controller and an agent"
+operator=$("$muster" keys new)
+"$musterd" --config "$home/musterd.yml" --first-operator "quickstart=$operator"
+"$musterd" --config "$home/musterd.yml" 2>"$home/controller.log" &
+echo $! >"$home/controller.pid"
+wait_for() { # SECONDS WHAT COMMAND...
+  local until=$((SECONDS + $1)) what=$2
+  shift 2
+  until "$@" >/dev/null 2>&1; do
+    if [ $SECONDS -ge $until ]; then
+      echo "quickstart: $what did not happen; see $home/controller.log and $home/agent.log" >&2
+      exit 70
+    fi
+    read -rt 0.1 <> <(:) || true
+  done
+}
+wait_for 10 "the controller's start" "$muster" status
+"$agent" enrol "$("$muster" token new --ttl 5m --role staging)" --config "$home/agent.yml"
+"$agent" --config "$home/agent.yml" 2>"$home/agent.log" &
+echo $! >"$home/agent.pid"
+reports() { "$muster" agents --json | grep -q '"boot_id": "[^"]'; }
+wait_for 10 "the agent's first report" reports
+
+echo "4/4 validating this host for ${MUSTER_QUICKSTART_PERIOD:-a few seconds}"
+"$muster" run start --checklist host-baseline --deployed-by "$(id -un)" --method automated
+code=0
+"$muster" decide --wait --timeout 60s >"$home/verdict.txt" || code=$?
+echo
+"$muster" items
+echo
+cat "$home/verdict.txt"
+echo
+echo "The page:        http://127.0.0.1:$http_port/"
+echo "Look further:    export MUSTER_URL=$MUSTER_URL MUSTER_KEY=$MUSTER_KEY PATH=$bin/controller:$bin/agent:\$PATH"
+echo "                 muster item ID; muster agents; muster watch"
+echo "Stop it:         ./deploy/quickstart.sh --stop"
+[ $code -le 3 ] || exit $code

@@ -1,0 +1,10 @@
+/* `signal:` — a statistic of measured series. */
+#include "judge/kind.h"
+#include "judge/measure_compile.h"
+
+const mst_check_kind mst_check_kind_measure = {
+    .key = "signal",
+    .class_letter = 'S',
+    .compile = mst_measure_compile,
+    .done = mst_measure_done,
+};

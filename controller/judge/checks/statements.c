@@ -1,0 +1,66 @@
+/* `statements:` — how many operator statements of a kind there were in the run. */
+#include <stddef.h>
+#include <string.h>
+
+#include <mst/common/alloc.h>
+
+#include "judge/kind.h"
+
+typedef struct statements_keys {
+  char *kind;
+  const mst_yaml_node *target, *critical;
+} statements_keys;
+
+static const mst_config_field fields[] = {
+    {.key = "statements",
+     .type = MST_CONFIG_STRING,
+     .offset = offsetof(statements_keys, kind),
+     .required = true,
+     .min = 1,
+     .help = "Kind of statement: intervention"},
+    {.key = "target",
+     .type = MST_CONFIG_NODE,
+     .offset = offsetof(statements_keys, target),
+     .required = true,
+     .help = "What must hold of their number"},
+    {.key = "critical", .type = MST_CONFIG_NODE, .offset = offsetof(statements_keys, critical), .help = "What must not be"},
+};
+static const mst_config_schema schema = {
+    .name = "statements check",
+    .struct_size_bytes = sizeof(statements_keys),
+    .fields = fields,
+    .field_count = sizeof fields / sizeof fields[0],
+    .place_offset = MST_CONFIG_NO_PLACE,
+};
+
+static bool
+compile_statements(const mst_yaml_node *node, mst_compile *compile, mst_check *check)
+{
+  statements_keys keys = {0};
+  bool fine = mst_config_map(node, &schema, &keys, compile->diags) &&
+              mst_bounds_parse(keys.target, keys.critical, false, &check->bounds, compile->diags);
+
+  if (fine && (check->bounds.target.type != MST_TARGET_NUMBER || check->bounds.target.unit[0] != '\0')) {
+    mst_yaml_complain(compile->diags, keys.target, "\"%s\": statements are counted; write for example \"== 0\"", check->bounds.target.text);
+    fine = false;
+  }
+  if (fine) {
+    check->statements.kind = keys.kind;
+    keys.kind = NULL;
+  }
+  mst_config_free(&schema, &keys);
+  return fine;
+}
+
+static void
+statements_done(mst_check *check)
+{
+  mst_free(check->statements.kind);
+}
+
+const mst_check_kind mst_check_kind_statements = {
+    .key = "statements",
+    .class_letter = 'S',
+    .compile = compile_statements,
+    .done = statements_done,
+};

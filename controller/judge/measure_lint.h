@@ -1,0 +1,18 @@
+#ifndef MST_JUDGE_MEASURE_LINT_H
+#define MST_JUDGE_MEASURE_LINT_H
+
+#include "checklist.h"
+
+/* The keys of a `signal:` check as mapped from the file. */
+typedef struct mst_measure_keys {
+  char *signal, *stat, *series, *combine;
+  const mst_yaml_node *where, *over, *hosts, *of, *state, *target, *critical, *trend, *baseline;
+  int64_t least_hosts, least_series, max_gap_ns;
+  double coverage;
+  int weight;
+} mst_measure_keys;
+
+/* Whether the parts of a compiled measure go together. All that is wrong goes to diags. */
+bool mst_measure_lint(const mst_yaml_node *node, const mst_measure_keys *keys, mst_compile *compile, const mst_check *check);
+
+#endif

@@ -12,6 +12,8 @@ typedef struct mst_sampler_setup {
   const mst_clock *clock;
   const char *const *forbidden;  /* collectors that the host's own config forbids */
   size_t forbidden_count;
+  const mst_collector *const *collectors; /* NULL: mst_collectors; tests hand in their own. Borrowed for life */
+  size_t collector_count;
 } mst_sampler_setup;
 
 mst_err mst_sampler_create(const mst_sampler_setup *setup, mst_sampler **ret_sampler, mst_errctx *ctx) MST_MUST_USE;
@@ -19,16 +21,18 @@ void mst_sampler_destroy(mst_sampler *sampler);
 
 /* Puts a plan's collectors in force; NULL: the base plan (every collector, default options, every report). Collectors whose entry did not change go on
  * undisturbed with their state. An unknown or forbidden collector becomes a state series muster.collector.status{collector=NAME} with "unknown"/"forbidden", others "ok",
- * "absent: why" or "error: why". The plan is not kept. */
+ * "absent: why" or "error: why". The plan is not kept. Until the first call nothing is in force.
+ * MST_EMALFORMED: the plan names a collector twice; MST_ELIMIT, MST_ENOMEM. On failure what was in force stays so. */
 mst_err mst_sampler_apply(mst_sampler *sampler, const mst_plan *plan, mst_errctx *ctx) MST_MUST_USE;
 
 /* Takes all samples that are due. `at` is put on them by the caller. A series known from before that a working collector no longer gives is
- * written as ABSENT; all series of a collector that failed as ERROR with its reason. Writes samples into writer (which the caller reset). */
+ * written as ABSENT; all series of a collector that failed as ERROR with its reason. Writes samples into writer (which the caller reset).
+ * A collector that took longer than its deadline is said to be in error, but what it measured stands. Fails only when the writer does or memory is out. */
 mst_err mst_sampler_tick(mst_sampler *sampler, mst_report_writer *writer, mst_errctx *ctx) MST_MUST_USE;
 
 /* Series defined so far this session; ids 0 .. count-1. Definitions never change and never go away in a session. */
 uint32_t mst_sampler_series_count(const mst_sampler *sampler);
-/* Texts live as long as the sampler. */
+/* id below the count. Texts live as long as the sampler, the struct until the next call: copy it. */
 const mst_series *mst_sampler_series_at(const mst_sampler *sampler, uint32_t id);
 /* The collector that gives it, for --once and messages. */
 const char *mst_sampler_series_collector(const mst_sampler *sampler, uint32_t id);

@@ -31,7 +31,7 @@ enum {
 
 /* The beginning of a value: how long it is, and the count or length that it states. */
 struct head {
-  size_t bytes;   /* 0: a value of another type */
+  size_t bytes; /* 0: a value of another type */
   uint32_t count;
 };
 
@@ -75,7 +75,8 @@ fail_type(const mst_cursor *cursor, const char *what, const char *wanted, mst_er
 __attribute__((cold, noinline)) static mst_err
 fail_truncated(const mst_cursor *cursor, const char *what, mst_errctx *ctx)
 {
-  return mst_fail(ctx, MST_EMALFORMED, "%s: the value at byte %zu is longer than the %zu bytes that are left", what, mst_cursor_offset(cursor), left(cursor));
+  return mst_fail(ctx, MST_EMALFORMED, "%s: the value at byte %zu is longer than the %zu bytes that are left", what,
+                  mst_cursor_offset(cursor), left(cursor));
 }
 
 __attribute__((cold, noinline)) static mst_err
@@ -83,8 +84,8 @@ fail_count(const mst_cursor *cursor, const char *what, uint64_t count, uint64_t 
 {
   /* A struct of the wire has one size: another one is a wrong message, not a big one. */
   mst_err code = count > most && least != most ? MST_ELIMIT : MST_EMALFORMED;
-  return mst_fail(ctx, code, "%s: has %llu at byte %zu; allowed are %llu to %llu", what, (unsigned long long)count, mst_cursor_offset(cursor),
-                  (unsigned long long)least, (unsigned long long)most);
+  return mst_fail(ctx, code, "%s: has %llu at byte %zu; allowed are %llu to %llu", what, (unsigned long long)count,
+                  mst_cursor_offset(cursor), (unsigned long long)least, (unsigned long long)most);
 }
 
 void
@@ -96,10 +97,11 @@ mst_cursor_init(mst_cursor *cursor, const void *data, size_t size_bytes)
   cursor->end = cursor->start + (data ? size_bytes : 0);
 }
 
-/* Reads the head of an array, map, str or bin: fixed forms have the lead bits `fix` above fix_mask, the longer ones stand from `first`, which has a
- * count of first_bytes, each next one twice as many. The caller has seen that one byte is there. */
+/* Reads the head of an array, map, str or bin: fixed forms have the lead bits `fix` above fix_mask, the longer ones stand from `first`,
+ * which has a count of first_bytes, each next one twice as many. The caller has seen that one byte is there. */
 static inline mst_err
-read_head(const mst_cursor *cursor, const char *what, uint8_t fix, uint8_t fix_mask, uint8_t first, size_t first_bytes, struct head *ret_head, mst_errctx *ctx)
+read_head(const mst_cursor *cursor, const char *what, uint8_t fix, uint8_t fix_mask, uint8_t first, size_t first_bytes,
+          struct head *ret_head, mst_errctx *ctx)
 {
   uint8_t lead = *cursor->at;
 
@@ -194,9 +196,9 @@ read_integer(const mst_cursor *cursor, const char *what, uint64_t *ret_value, bo
 mst_err
 mst_cursor_uint(mst_cursor *cursor, const char *what, uint64_t most, uint64_t *ret_value, mst_errctx *ctx)
 {
-  uint64_t value;
-  bool negative;
-  size_t bytes;
+  uint64_t value = 0;
+  bool negative = false;
+  size_t bytes = 0;
 
   mst_err err = read_integer(cursor, what, &value, &negative, &bytes, ctx);
   if (err != MST_OK)
@@ -204,8 +206,8 @@ mst_cursor_uint(mst_cursor *cursor, const char *what, uint64_t most, uint64_t *r
   if (bytes == 0 || negative)
     return fail_type(cursor, what, "an integer of 0 or more", ctx);
   if (value > most)
-    return mst_fail(ctx, MST_ELIMIT, "%s: is %llu at byte %zu, at most %llu is allowed", what, (unsigned long long)value, mst_cursor_offset(cursor),
-                    (unsigned long long)most);
+    return mst_fail(ctx, MST_ELIMIT, "%s: is %llu at byte %zu, at most %llu is allowed", what, (unsigned long long)value,
+                    mst_cursor_offset(cursor), (unsigned long long)most);
   cursor->at += bytes;
   *ret_value = value;
   return MST_OK;
@@ -214,9 +216,9 @@ mst_cursor_uint(mst_cursor *cursor, const char *what, uint64_t most, uint64_t *r
 mst_err
 mst_cursor_int(mst_cursor *cursor, const char *what, int64_t *ret_value, mst_errctx *ctx)
 {
-  uint64_t value;
-  bool negative;
-  size_t bytes;
+  uint64_t value = 0;
+  bool negative = false;
+  size_t bytes = 0;
 
   mst_err err = read_integer(cursor, what, &value, &negative, &bytes, ctx);
   if (err != MST_OK)
@@ -224,7 +226,8 @@ mst_cursor_int(mst_cursor *cursor, const char *what, int64_t *ret_value, mst_err
   if (bytes == 0)
     return fail_type(cursor, what, "an integer", ctx);
   if (!negative && value > INT64_MAX)
-    return mst_fail(ctx, MST_ELIMIT, "%s: is %llu at byte %zu, at most 2^63 - 1 is allowed", what, (unsigned long long)value, mst_cursor_offset(cursor));
+    return mst_fail(ctx, MST_ELIMIT, "%s: is %llu at byte %zu, at most 2^63 - 1 is allowed", what, (unsigned long long)value,
+                    mst_cursor_offset(cursor));
   cursor->at += bytes;
   *ret_value = (int64_t)value;
   return MST_OK;
@@ -233,9 +236,9 @@ mst_cursor_int(mst_cursor *cursor, const char *what, int64_t *ret_value, mst_err
 mst_err
 mst_cursor_number(mst_cursor *cursor, const char *what, double *ret_value, mst_errctx *ctx)
 {
-  uint64_t bits;
-  bool negative;
-  size_t bytes;
+  uint64_t bits = 0;
+  bool negative = false;
+  size_t bytes = 0;
   double value;
 
   mst_err err = read_integer(cursor, what, &bits, &negative, &bytes, ctx);
@@ -395,7 +398,7 @@ mst_cursor_skip(mst_cursor *cursor, const char *what, mst_errctx *ctx)
     open[depth]--;
     if (++seen > SKIP_MAX_VALUES)
       return mst_fail(ctx, MST_ELIMIT, "%s: over %d values", what, SKIP_MAX_VALUES);
-    uint64_t values;
+    uint64_t values = 0;
     mst_err err = skip_one(&ahead, what, &values, ctx);
     if (err != MST_OK)
       return err;

@@ -38,8 +38,11 @@ bool
 mst_text_valid(const char *data, size_t size_bytes)
 {
   const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
-  const uint8_t *at = (const uint8_t *)data, *end = at + size_bytes;
+  const uint8_t *at = (const uint8_t *)data, *end;
 
+  if (size_bytes == 0) /* data may be NULL then */
+    return true;
+  end = at + size_bytes;
   while (at < end) {
     uint64_t word;
     if (end - at >= 8) {
@@ -84,7 +87,7 @@ size_t
 mst_text_clean(const char *raw, char *ret, size_t most)
 {
   static const char replacement[] = "\xEF\xBF\xBD";
-  const uint8_t *at = (const uint8_t *)raw, *end = at + strlen(raw);
+  const uint8_t *at = (const uint8_t *)(raw ? raw : ""), *end = at + strlen((const char *)at);
   size_t length = 0;
 
   while (at < end) {

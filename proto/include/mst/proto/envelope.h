@@ -15,6 +15,9 @@ enum {
   MST_ENVELOPE_MAX_BODY_BYTES = 256 * 1024,
   MST_ENVELOPE_MAX_BYTES = MST_ENVELOPE_MAX_BODY_BYTES + 256,
   MST_SESSION_BYTES = 16,
+  MST_HOSTNAME_MAX_BYTES = 255,     /* RFC 1035, and Linux allows less */
+  MST_AGENT_VERSION_MAX_BYTES = 64,
+  MST_BOOT_ID_MAX_BYTES = 64,       /* the kernel's has 36 */
 };
 
 typedef enum mst_envelope_kind {
@@ -43,11 +46,11 @@ typedef struct mst_envelope {
 } mst_envelope;
 
 /* Appends an encoded and signed envelope to ret_bytes. Uses every field but key_id, signature and signed_part of `envelope`; the key id is
- * that of `key`. */
+ * that of `key`. On failure ret_bytes keeps what it held before. */
 mst_err mst_envelope_encode(const mst_envelope *envelope, const mst_key *key, mst_buf *ret_bytes, mst_errctx *ctx) MST_MUST_USE;
 /* Structure and limits only, no signature: MST_EMALFORMED, MST_ELIMIT, MST_EVERSION. */
 mst_err mst_envelope_decode(const void *data, size_t size_bytes, mst_envelope *ret_envelope, mst_errctx *ctx) MST_MUST_USE;
-/* MST_ECRYPTO when the signature does not fit the key and the kind's context string. Pure: any thread. */
+/* MST_ECRYPTO when the signature does not fit the key and the kind's context string, or the envelope names another key. Pure: any thread. */
 mst_err mst_envelope_verify(const mst_envelope *envelope, const mst_public_key *key, mst_errctx *ctx) MST_MUST_USE;
 /* What the controller compares to tell a repeated envelope from another one under the same sequence, and what a reply answers to. */
 mst_digest mst_envelope_digest(const void *data, size_t size_bytes);

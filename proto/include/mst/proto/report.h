@@ -18,6 +18,11 @@ enum {
   MST_STATE_MAX_BYTES = 256,
   MST_REASON_MAX_BYTES = 256,
   MST_EVENTS_MAX = 512,
+  MST_EVENT_RULE_MAX_BYTES = 128,
+  MST_EVENT_LEVEL_MAX_BYTES = 32,
+  MST_EVENT_SAMPLE_MAX_BYTES = 512,
+  MST_FINGERPRINT_BYTES = 16,
+  MST_HISTOGRAM_MAX_BYTES = 3072,  /* two sides of 160 counts at 9 bytes, and the head */
   MST_LOSS_RANGES_MAX = 1024,
 };
 
@@ -50,6 +55,7 @@ typedef struct mst_definitions {
   uint32_t first_id, count;
   mst_cursor rest; /* private: where the series start */
 } mst_definitions;
+/* MST_ELIMIT also when the body would be over MST_ENVELOPE_MAX_BODY_BYTES: write fewer series a record then. */
 mst_err mst_definitions_encode(const mst_definitions *header, const mst_series *series, mst_buf *ret_body, mst_errctx *ctx) MST_MUST_USE;
 /* Checks the whole body, then mst_definitions_next gives one after the other (MST_EABSENT after the last). */
 mst_err mst_definitions_decode(mst_bytes body, mst_definitions *ret_definitions, mst_errctx *ctx) MST_MUST_USE;
@@ -61,7 +67,7 @@ typedef enum mst_sample_status { MST_SAMPLE_OK = 0, MST_SAMPLE_ABSENT = 1, MST_S
 typedef struct mst_sample {
   uint32_t id;
   mst_sample_status status;
-  mst_signal_kind kind; /* how value is encoded: number, histogram or text; COUNTER and GAUGE are both numbers on the wire */
+  mst_signal_kind kind; /* how value is encoded: GAUGE (all numbers, counters too), DISTRIBUTION, STATE; 0 when status is not OK */
   double number;        /* gauge, counter. Integers up to 2^53 are exact */
   mst_text text;        /* state; or the reason of an absence or error */
   mst_bytes histogram;  /* encoded, read with mst_histogram_decode */
@@ -88,24 +94,27 @@ typedef struct mst_report_header {
   uint32_t sample_count, event_count;
 } mst_report_header;
 
-/* Writing: init, then samples, then finish gives the body. Reusable after finish or reset. */
+/* Writing: init, then samples, then finish gives the body. Reusable after finish or reset. A write that fails adds nothing, what was written before stands. */
 typedef struct mst_report_writer {
   mst_buf samples, events;
   uint32_t sample_count, event_count;
+  uint32_t id_bound; /* one above the highest id written */
 } mst_report_writer;
 void mst_report_writer_init(mst_report_writer *writer);
 void mst_report_writer_done(mst_report_writer *writer);
 void mst_report_writer_reset(mst_report_writer *writer);
 mst_err mst_report_write_number(mst_report_writer *writer, uint32_t id, double value, mst_errctx *ctx) MST_MUST_USE;
+/* state is cut at MST_STATE_MAX_BYTES, invalid UTF-8 replaced by U+FFFD. */
 mst_err mst_report_write_state(mst_report_writer *writer, uint32_t id, const char *state, mst_errctx *ctx) MST_MUST_USE;
 mst_err mst_report_write_histogram(mst_report_writer *writer, uint32_t id, const mst_hist *hist, mst_errctx *ctx) MST_MUST_USE;
 /* status ABSENT or ERROR; reason is cut at MST_REASON_MAX_BYTES, invalid UTF-8 replaced. */
 mst_err mst_report_write_missing(mst_report_writer *writer, uint32_t id, mst_sample_status status, const char *reason, mst_errctx *ctx) MST_MUST_USE;
 mst_err mst_report_write_event(mst_report_writer *writer, const mst_event *event, mst_errctx *ctx) MST_MUST_USE;
-/* Appends the whole body; header's counts are taken from the writer. MST_ELIMIT when over MST_ENVELOPE_MAX_BODY_BYTES. */
+/* Appends the whole body and resets the writer; header's counts are taken from the writer. MST_ELIMIT when over MST_ENVELOPE_MAX_BODY_BYTES;
+ * MST_EMALFORMED when the header is out of range or an id is not below header.definitions. On failure the writer stays as it was. */
 mst_err mst_report_writer_finish(mst_report_writer *writer, const mst_report_header *header, mst_buf *ret_body, mst_errctx *ctx) MST_MUST_USE;
 
-/* Reading: decode checks the whole body once (types, ids below header.definitions, no id twice is NOT checked here), then the two iterators walk it.
+/* Reading: decode checks the whole body once (types, histograms, ids below header.definitions; no id twice is NOT checked here), then the two iterators walk it.
  * MST_EABSENT after the last. Everything points into body. */
 typedef struct mst_report {
   mst_report_header header;

@@ -46,8 +46,8 @@ bool mst_hist_equal(const mst_hist *a, const mst_hist *b);
 /* True when lengths, scale, counts and their total agree: what a decoder must ask before it trusts one from the wire. */
 bool mst_hist_valid(const mst_hist *hist);
 
-/* The value below or at which at least share q (0..1) of the samples lie (nearest rank, rank = max(1, ceil(q * count))), as the
- * geometric middle of its bucket kept inside [min, max]: its relative error is at most mst_hist_error. NAN when empty. */
+/* The value below or at which at least share q (0..1) of the samples lie (nearest rank, rank = max(1, ceil(q * count))), as the point
+ * 2lu/(l+u) of its bucket (l, u] kept inside [min, max]: its relative error is at most mst_hist_error. NAN when empty. Pinned: the same on every machine. */
 double mst_hist_quantile(const mst_hist *hist, double q);
 /* The bound on the relative error of a quantile at this scale: (base - 1) / (base + 1). */
 double mst_hist_error(const mst_hist *hist);

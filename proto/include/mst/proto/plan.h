@@ -11,6 +11,7 @@ enum {
   MST_PLAN_MAX_BYTES = 128 * 1024,
   MST_PLAN_TEXT_MAX_BYTES = 512,
 };
+#define MST_PLAN_MAX_PERIOD_NS (30 * 24 * 3600 * MST_NS_PER_S) /* far under where adding it to a clock could overflow */
 
 typedef struct mst_plan_option {
   mst_text key;
@@ -20,8 +21,8 @@ typedef struct mst_plan_option {
 
 typedef struct mst_plan_collector {
   mst_text name;      /* "cpu", "processes" */
-  int64_t period_ns;  /* 0: with every report */
-  uint32_t option_count;
+  int64_t period_ns;  /* 0: with every report; at most MST_PLAN_MAX_PERIOD_NS */
+  uint32_t option_count; /* no key stands twice */
   mst_plan_option *options; /* owned by the plan */
 } mst_plan_collector;
 

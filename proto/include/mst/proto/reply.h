@@ -46,6 +46,7 @@ typedef struct mst_reply {
 enum {
   MST_REPLY_MAX_PLAN_BYTES = 128 * 1024,
   MST_REPLY_MAX_BYTES = MST_REPLY_MAX_PLAN_BYTES + 4096,
+  MST_REPLY_REASON_MAX_BYTES = 256,
   MST_REPLY_BATCH_MAX = 4096, /* replies under one signature */
 };
 
@@ -53,8 +54,8 @@ enum {
 mst_err mst_reply_encode_body(const mst_reply *reply, mst_buf *ret_body, mst_errctx *ctx) MST_MUST_USE;
 
 /* One signature for a batch of replies: the bodies' digests are leaves of a Merkle tree (RFC 6962 shape: leaf = digest under domain
- * "muster/1/reply-leaf", node = digest of left || right under "muster/1/reply-node", an odd last node moves up as it is), the controller signs the root with context
- * "muster/1/reply", and each reply carries its path. */
+ * "muster/1/reply-leaf", node = digest of left || right under "muster/1/reply-node", an odd last node moves up as it is), the controller signs the root and the number of leaves (32-bit, highest byte first) with
+ * context "muster/1/reply", and each reply carries its path. The bodies' bytes are borrowed until the batch is destroyed, the array `bodies` is not. */
 typedef struct mst_reply_batch mst_reply_batch;
 mst_err mst_reply_batch_create(const mst_bytes *bodies, uint32_t count, const mst_key *key, mst_reply_batch **ret_batch, mst_errctx *ctx) MST_MUST_USE;
 void mst_reply_batch_destroy(mst_reply_batch *batch);

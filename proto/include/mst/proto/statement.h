@@ -9,6 +9,8 @@ enum {
   MST_STATEMENT_MAX_FIELDS = 32,
   MST_STATEMENT_KEY_MAX_BYTES = 64,
   MST_STATEMENT_VALUE_MAX_BYTES = 4096,
+  MST_STATEMENT_KIND_MAX_BYTES = 64,
+  MST_STATEMENT_SUBJECT_MAX_BYTES = 256,
   MST_STATEMENT_MAX_BYTES = 64 * 1024,
 };
 
@@ -30,7 +32,9 @@ typedef struct mst_statement {
 
 /* Encodes and signs (context "muster/1/statement"). Fields must be sorted by key. */
 mst_err mst_statement_seal(const mst_statement *statement, const mst_key *key, mst_buf *ret_bytes, mst_errctx *ctx) MST_MUST_USE;
+/* Structure and limits only. Texts and signed_part point into data. */
 mst_err mst_statement_decode(const void *data, size_t size_bytes, mst_statement *ret_statement, mst_errctx *ctx) MST_MUST_USE;
+/* MST_ECRYPTO when the signature does not fit, or the statement names another key. */
 mst_err mst_statement_verify(const mst_statement *statement, const mst_public_key *key, mst_errctx *ctx) MST_MUST_USE;
 /* The value of a field; an empty text with data NULL when there is none. */
 mst_text mst_statement_get(const mst_statement *statement, const char *key);

@@ -95,6 +95,7 @@ typedef struct mst_check {
   const struct mst_check_kind *kind;
   const mst_yaml_node *node;
   size_t item;       /* index of its item */
+  size_t number;     /* over all checks of the checklist */
   mst_bounds bounds; /* target type NONE where the kind has none */
   union {
     mst_check_measure measure;
@@ -147,7 +148,8 @@ struct mst_checklist {
   mst_checklist_file file;
   mst_item *items; /* file.items */
   size_t item_count;
-  size_t *order; /* item indices, sources of a roll-up before it */
+  size_t check_count; /* of all items */
+  size_t *order;      /* item indices, sources of a roll-up before it */
   mst_digest digest;
 };
 

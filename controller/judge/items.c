@@ -148,7 +148,7 @@ compile_checks(mst_compile *compile, size_t index)
   for (size_t i = 0; i < count; i++) {
     const mst_yaml_node *node = item->check_node ? item->check_node : mst_yaml_node_at(item->checks_node, i);
     if (compile_check(node, compile, index, &item->checks[item->check_count]))
-      item->check_count++;
+      item->checks[item->check_count++].number = compile->list->check_count++;
     else
       fine = false;
   }

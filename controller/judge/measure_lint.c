@@ -5,8 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { SLOPE_LEAST_BUCKETS = 8, CV_LEAST_BUCKETS = 2 };
-
 /* A key that a statistic needs, or does not know. */
 static void
 check_key(const mst_yaml_node *node, const mst_yaml_node *value, const char *key, bool wanted, const char *stat, const char *example,
@@ -121,6 +119,8 @@ check_bounds(const mst_measure_keys *keys, const mst_check *check, mst_diags *di
   }
   if ((measure->stat == MST_STAT_QUANTILE || measure->stat == MST_STAT_SLOPE) && parted)
     mst_yaml_complain(diags, keys->target, "stat %s takes bounds without a hole: no != or outside, and no range as critical", keys->stat);
+  if (measure->stat == MST_STAT_SLOPE && (bounds->good.hi < 0 || bounds->good.lo > 0 || bounds->fair.hi < 0 || bounds->fair.lo > 0))
+    mst_yaml_complain(diags, keys->target, "\"%s\": a slope can be bounded (\"<= 0\", \"< 1%%/h\"), not asked for", bounds->target.text);
   check_unit(&bounds->target, measure, keys->stat, keys->target, diags);
   if (keys->critical)
     check_unit(&bounds->critical, measure, keys->stat, keys->critical, diags);
@@ -130,7 +130,7 @@ static void
 check_trend(const mst_yaml_node *node, const mst_measure_keys *keys, const mst_compile *compile, const mst_check_measure *measure,
             mst_diags *diags)
 {
-  int64_t least = measure->stat == MST_STAT_SLOPE ? SLOPE_LEAST_BUCKETS : CV_LEAST_BUCKETS, length = compile->list->file.period_ns;
+  int64_t least = measure->stat == MST_STAT_SLOPE ? MST_SLOPE_LEAST_BUCKETS : MST_CV_LEAST_BUCKETS, length = compile->list->file.period_ns;
   char bucket[MST_TIME_TEXT_BYTES];
 
   if (measure->bucket_ns == 0)
@@ -144,6 +144,9 @@ check_trend(const mst_yaml_node *node, const mst_measure_keys *keys, const mst_c
                       "the span holds %lld buckets of %s; stat %s needs at least %lld: set a smaller trend.bucket",
                       (long long)(length / measure->bucket_ns), mst_duration_format(measure->bucket_ns, bucket), keys->stat,
                       (long long)least);
+  if (compile->list->file.period_ns / measure->bucket_ns > MST_TREND_MOST_BUCKETS)
+    mst_yaml_complain(diags, keys->trend ? keys->trend : node, "the period holds over %d buckets of %s: set a greater trend.bucket",
+                      MST_TREND_MOST_BUCKETS, mst_duration_format(measure->bucket_ns, bucket));
 }
 
 static void

@@ -101,18 +101,18 @@ mst_stat_weighs_windows(mst_stat stat)
 
 /* "{operation}" counts things: no unit that a target could be in. */
 static const char *
-plain_unit(const char *unit)
+plain_unit(mst_text unit)
 {
   static const char *const known[] = {"1", "s", "By", "By/s", "1/s"};
 
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-    if (strcmp(unit, known[i]) == 0)
+    if (mst_text_equal(unit, known[i]))
       return known[i];
-  return unit[0] == '\0' || unit[0] == '{' ? "" : NULL;
+  return unit.size_bytes == 0 || unit.data[0] == '{' ? "" : NULL;
 }
 
 const char *
-mst_stat_unit(mst_stat stat, const char *series_unit)
+mst_stat_unit(mst_stat stat, mst_text series_unit)
 {
   const char *unit = plain_unit(series_unit);
 

@@ -39,6 +39,6 @@ bool mst_stat_is_momentary(mst_stat stat);
 /* Missing windows count as violating by themselves: coverage and gaps are asked for only where the check says so. */
 bool mst_stat_weighs_windows(mst_stat stat);
 /* The unit of the value, from the unit of the series: "1", "s", "By", "By/s", "1/s", "" (a count), or NULL when any goes. */
-const char *mst_stat_unit(mst_stat stat, const char *series_unit);
+const char *mst_stat_unit(mst_stat stat, mst_text series_unit);
 
 #endif

@@ -1,0 +1,56 @@
+#include "arena.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include <mst/common/alloc.h>
+
+enum { BLOCK_BYTES = 64 * 1024, ALIGN_BYTES = 16 };
+
+struct mst_arena_block {
+  struct mst_arena_block *next;
+  size_t used_bytes, size_bytes;
+  uint64_t padding;
+  _Alignas(ALIGN_BYTES) uint8_t data[];
+};
+
+void *
+mst_arena_alloc(mst_arena *arena, size_t size_bytes)
+{
+  struct mst_arena_block *block = arena->blocks;
+
+  if (size_bytes > SIZE_MAX / 2)
+    return NULL;
+  size_bytes = (size_bytes + ALIGN_BYTES - 1) / ALIGN_BYTES * ALIGN_BYTES;
+  if (!block || block->size_bytes - block->used_bytes < size_bytes) {
+    size_t room = size_bytes > BLOCK_BYTES ? size_bytes : BLOCK_BYTES;
+    block = mst_alloc(1, sizeof *block + room);
+    if (!block)
+      return NULL;
+    block->size_bytes = room;
+    block->next = arena->blocks;
+    arena->blocks = block;
+  }
+  void *result = block->data + block->used_bytes;
+  block->used_bytes += size_bytes;
+  return result;
+}
+
+char *
+mst_arena_strdup(mst_arena *arena, const char *text)
+{
+  size_t size = strlen(text) + 1;
+  char *copy = mst_arena_alloc(arena, size);
+
+  return copy ? memcpy(copy, text, size) : NULL;
+}
+
+void
+mst_arena_done(mst_arena *arena)
+{
+  while (arena->blocks) {
+    struct mst_arena_block *next = arena->blocks->next;
+    mst_free(arena->blocks);
+    arena->blocks = next;
+  }
+}

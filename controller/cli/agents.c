@@ -42,14 +42,13 @@ print_agents(mst_cli *cli, const json_t *agents, const char *now)
 
   json_array_foreach(agents, index, agent)
   {
-    char ago[48], offset[MST_TIME_TEXT_BYTES] = "-", waiting[32], lost[32], id[9];
+    char ago[48], size[MST_TIME_TEXT_BYTES], offset[MST_TIME_TEXT_BYTES + 1] = "-", waiting[32], lost[32], id[9];
     const json_t *offset_ns = json_object_get(agent, "clock_offset_ns");
     mst_buf labels;
     join_labels(json_object_get(agent, "labels"), &labels);
     if (json_is_integer(offset_ns)) {
       int64_t ns = json_integer_value(offset_ns);
-      mst_duration_format_short(ns < 0 ? -ns : ns, offset + 1);
-      offset[0] = ns < 0 ? '-' : '+';
+      snprintf(offset, sizeof offset, "%c%s", ns < 0 ? '-' : '+', mst_duration_format_short(ns < 0 ? -ns : ns, size));
     }
     snprintf(id, sizeof id, "%.8s", mst_cli_text(agent, "id"));
     snprintf(waiting, sizeof waiting, "%lld", (long long)json_integer_value(json_object_get(agent, "spool_records")));

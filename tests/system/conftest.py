@@ -1,0 +1,29 @@
+"""Fixtures of the system tests: real programs, real sockets, several hosts as network namespaces."""
+import os
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import harness  # noqa: E402
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A controller and its agents on loopback; all of them are gone after the test."""
+    with harness.Site(tmp_path) as site:
+        yield site
+
+
+@pytest.fixture
+def network(tmp_path):
+    """Namespaces with a bridge between them: network.host("web-1") makes one."""
+    with harness.Network() as network:
+        yield network
+
+
+@pytest.fixture(scope="session")
+def full():
+    """True with `tests/run.sh --full`: the sizes that the issue asks for."""
+    return os.environ.get("MST_FULL") == "yes"

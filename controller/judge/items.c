@@ -22,6 +22,7 @@ static const mst_config_field item_fields[] = {
      .offset = offsetof(mst_item, title),
      .required = true,
      .min = 1,
+     .max = MST_CHECKLIST_MAX_TEXT_BYTES,
      .help = "One line, as people know it"},
     {.key = "class",
      .type = MST_CONFIG_STRING,

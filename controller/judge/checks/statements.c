@@ -17,6 +17,7 @@ static const mst_config_field fields[] = {
      .offset = offsetof(statements_keys, kind),
      .required = true,
      .min = 1,
+     .max = MST_CHECKLIST_MAX_TEXT_BYTES,
      .help = "Kind of statement: intervention"},
     {.key = "target",
      .type = MST_CONFIG_NODE,

@@ -212,7 +212,7 @@ sample_cpu(void *opaque, mst_sink *sink, mst_errctx *ctx)
   st->before = now;
   st->has_before = true;
   for (size_t i = 0; i < MST_CPU_STATES; i++) {
-    const mst_tag tag = {"state", state_names[i]};
+    const mst_tag tag = {"cpu.mode", state_names[i]};
 
     mst_emit_counter(&emit, &signals[TIME], &tag, 1, st->boot_at,
                      mst_boot_ticks_s(mst_counter_hold(&st->held[i], now.ticks[i], HELD_TICKS)));

@@ -169,7 +169,7 @@ open_disk(const mst_collector_env *env, void **ret_state, mst_errctx *ctx)
 static void
 give_utilization(mst_emit *emit, struct disk *disk, uint64_t busy_ms, mst_mono now, double *busiest)
 {
-  const mst_tag tag = {"device", disk->device.name};
+  const mst_tag tag = {"system.device", disk->device.name};
   bool was_reset = disk->has_before && busy_ms < disk->busy_ms;
   int64_t elapsed_ns = now.ns - disk->at.ns;
 
@@ -197,8 +197,9 @@ static void
 give_disk(const struct state *st, mst_emit *emit, struct disk *disk, const mst_disk_line *line, double *busiest)
 {
   const char *name = disk->device.name;
-  const mst_tag device = {"device", name};
-  const mst_tag read[] = {{"device", name}, {"direction", "read"}}, write[] = {{"device", name}, {"direction", "write"}};
+  const mst_tag device = {"system.device", name};
+  const mst_tag read[] = {{"system.device", name}, {"disk.io.direction", "read"}},
+                write[] = {{"system.device", name}, {"disk.io.direction", "write"}};
   double value[MST_DISK_FIGURES];
   uint64_t busy_ms = 0;
 

@@ -32,10 +32,10 @@ static const mst_signal signals[] = {
 };
 
 static const mst_option_help options[] = {
-    {"types", "",
+    {"types", "none",
      "types of file system to report besides those that stand on disks, such as tmpfs; nfs may block the agent while its server is away"},
-    {"mounts", "", "mount points to report whatever their type, even if the same file system is reported elsewhere"},
-    {"ignore", "", "mount points not to report, as shell patterns"},
+    {"mounts", "none", "mount points to report whatever their type, even if the same file system is reported elsewhere"},
+    {"ignore", "none", "mount points not to report, as shell patterns"},
 };
 
 struct state {
@@ -170,7 +170,10 @@ give_error(mst_emit *emit, mst_tag tags[static TAGS], const char *reason)
 static void
 give_mount(const struct state *st, mst_emit *emit, const mst_mount *mount)
 {
-  mst_tag tags[TAGS] = {{"device", mount->device}, {"mountpoint", mount->mountpoint}, {"type", mount->type}, [TAG_STATE] = {"state", NULL}};
+  mst_tag tags[TAGS] = {{"system.device", mount->device},
+                        {"system.filesystem.mountpoint", mount->mountpoint},
+                        {"system.filesystem.type", mount->type},
+                        [TAG_STATE] = {"system.filesystem.state", NULL}};
   mst_errctx why = {0};
   mst_filesystem_figures figures;
   struct statvfs stat;

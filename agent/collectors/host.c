@@ -34,9 +34,9 @@ static const mst_signal signals[] = {
     [OS_DESCRIPTION] = {"os.description", MST_SIGNAL_STATE, "1", "Distribution and version for people"},
     [CPUS] = {"muster.host.cpu.count", MST_SIGNAL_GAUGE, "{cpu}", "CPUs that are online"},
     [MEMORY] = {"muster.host.memory.size", MST_SIGNAL_GAUGE, "By", "Memory that the kernel manages"},
-    [DISK_LIMIT] = {"system.disk.limit", MST_SIGNAL_GAUGE, "By", "Size of a disk"},
-    [DISK_SIZE] = {"muster.host.disk.size", MST_SIGNAL_GAUGE, "By",
-                   "Size of all disks together, without those that are made of others (dm, md) or of nothing (loop, ram, zram)"},
+    [DISK_LIMIT] = {"system.disk.limit", MST_SIGNAL_GAUGE, "By",
+                    "Size of a disk; not of what is made of disks (dm, md) or of nothing (loop, ram, zram)"},
+    [DISK_SIZE] = {"muster.host.disk.size", MST_SIGNAL_GAUGE, "By", "Size of all such disks together"},
 };
 
 /* A text and whether it could be read; else why not. */
@@ -48,7 +48,6 @@ struct fact {
 struct disk {
   mst_device device;
   double size_bytes;
-  bool is_made_of_others;
 };
 
 struct state {
@@ -215,8 +214,9 @@ read_memory(struct state *st)
 static mst_err
 read_disk(struct state *st, int block_fd, const char *name, mst_errctx *ctx)
 {
-  static const char *const not_disks[] = {"loop*", "ram*", "zram*", "fd*", "sr*", NULL};
-  static const char *const made_of_others[] = {"dm-*", "md*", "bcache*", NULL};
+  /* nvme0c0n1: one of several paths to nvme0n1. */
+  static const char *const not_disks[] = {"loop*", "ram*",    "zram*", "fd*",       "sr*",       "dm-*",
+                                          "md*",   "bcache*", "drbd*", "nvme*c*n*", "mtdblock*", NULL};
   char path[MST_DEVICE_NAME_BYTES + sizeof "/size"], text[SMALL_BYTES];
   size_t length = strlen(name), got;
   uint64_t sectors;
@@ -248,7 +248,6 @@ read_disk(struct state *st, int block_fd, const char *name, mst_errctx *ctx)
   struct disk *disk = item;
 
   disk->size_bytes = (double)sectors * SECTOR_BYTES;
-  disk->is_made_of_others = mst_devices_match(NULL, made_of_others, name);
   return MST_OK;
 }
 
@@ -317,11 +316,10 @@ give_disks(const struct state *st, mst_emit *emit)
 
   for (size_t i = 0; i < st->disks.count; i++) {
     const struct disk *disk = (const struct disk *)(const void *)(st->disks.items + i * st->disks.item_bytes);
-    const mst_tag tag = {"device", disk->device.name};
+    const mst_tag tag = {"system.device", disk->device.name};
 
     mst_emit_gauge(emit, &signals[DISK_LIMIT], &tag, 1, disk->size_bytes);
-    if (!disk->is_made_of_others)
-      sum += disk->size_bytes;
+    sum += disk->size_bytes;
   }
   give_number(emit, DISK_SIZE, &st->disk_list, sum);
 }

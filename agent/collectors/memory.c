@@ -133,10 +133,10 @@ sample_memory(void *opaque, mst_sink *sink, mst_errctx *ctx)
     mst_tag tag;
     uint64_t bytes;
   } states[] = {
-      {{"state", "used"}, memory.total - memory.available},
-      {{"state", "free"}, memory.free},
-      {{"state", "buffers"}, memory.buffers},
-      {{"state", "cached"}, memory.cached},
+      {{"system.memory.state", "used"}, memory.total - memory.available},
+      {{"system.memory.state", "free"}, memory.free},
+      {{"system.memory.state", "buffers"}, memory.buffers},
+      {{"system.memory.state", "cached"}, memory.cached},
   };
 
   for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {

@@ -178,7 +178,7 @@ refresh_speed(const struct state *st, struct interface *interface, mst_mono now)
 static void
 give_utilization(mst_emit *emit, struct interface *interface, const uint64_t bytes[static 2], mst_mono now, double *busiest)
 {
-  const mst_tag tag = {"interface", interface->device.name};
+  const mst_tag tag = {"network.interface.name", interface->device.name};
   bool was_reset = interface->has_before && (bytes[0] < interface->bytes[0] || bytes[1] < interface->bytes[1]);
   int64_t elapsed_ns = now.ns - interface->at.ns;
 
@@ -209,8 +209,9 @@ give_interface(const struct state *st, mst_emit *emit, struct interface *interfa
 {
   enum { HALF = MST_NETWORK_FIGURES / 2 };
   const char *name = interface->device.name;
-  const mst_tag tag = {"interface", name};
-  const mst_tag tags[2][2] = {{{"interface", name}, {"direction", "receive"}}, {{"interface", name}, {"direction", "transmit"}}};
+  const mst_tag tag = {"network.interface.name", name};
+  const mst_tag tags[2][2] = {{{"network.interface.name", name}, {"network.io.direction", "receive"}},
+                              {{"network.interface.name", name}, {"network.io.direction", "transmit"}}};
   mst_mono now = mst_clock_mono(st->clock);
   uint64_t bytes[2] = {0};
 

@@ -8,8 +8,7 @@
 #include "collectors/vmstat.h"
 
 static const mst_signal signals[] = {
-    {"muster.host.oom.kills", MST_SIGNAL_COUNTER, "{process}",
-     "Processes that the kernel killed for want of memory since boot, in any cgroup"},
+    {"muster.oom_kills", MST_SIGNAL_COUNTER, "{process}", "Processes that the kernel killed for want of memory since boot, in any cgroup"},
 };
 
 struct state {

@@ -61,7 +61,7 @@ open_paging(const mst_collector_env *env, void **ret_state, mst_errctx *ctx)
 static void
 give_swap(mst_emit *emit, const mst_memory *memory)
 {
-  const mst_tag used = {"state", "used"}, free = {"state", "free"};
+  const mst_tag used = {"system.paging.state", "used"}, free = {"system.paging.state", "free"};
 
   if (!memory->has_swap || memory->swap_total == 0)
     return;
@@ -76,7 +76,8 @@ give_vmstat(struct state *st, mst_emit *emit)
   enum { FAULT, MAJOR, IN, OUT, VALUES };
   mst_vmstat_value value[VALUES] = {
       [FAULT] = {.name = "pgfault"}, [MAJOR] = {.name = "pgmajfault"}, [IN] = {.name = "pswpin"}, [OUT] = {.name = "pswpout"}};
-  const mst_tag minor = {"type", "minor"}, major = {"type", "major"}, in = {"direction", "in"}, out = {"direction", "out"};
+  const mst_tag minor = {"system.paging.fault.type", "minor"}, major = {"system.paging.fault.type", "major"},
+                in = {"system.paging.direction", "in"}, out = {"system.paging.direction", "out"};
   mst_err err = mst_source_read(&st->vmstat, emit->ctx);
 
   if (err == MST_OK)

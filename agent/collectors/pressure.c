@@ -13,11 +13,14 @@ static const struct {
   const char *name, *path;
 } resources[RESOURCES] = {{"cpu", "proc/pressure/cpu"}, {"memory", "proc/pressure/memory"}, {"io", "proc/pressure/io"}};
 
-enum { AVG10, TOTAL };
+enum { SOME_AVG10, SOME_TIME, FULL_AVG10, FULL_TIME };
 static const mst_signal signals[] = {
-    [AVG10] = {"muster.host.pressure.avg10", MST_SIGNAL_GAUGE, "1",
-               "Share of the last 10 seconds that some or all (full) tasks waited for a resource"},
-    [TOTAL] = {"muster.host.pressure.time", MST_SIGNAL_COUNTER, "s", "Time since boot that some or all (full) tasks waited for a resource"},
+    [SOME_AVG10] = {"muster.pressure.some.avg10", MST_SIGNAL_GAUGE, "1",
+                    "Share of the last 10 seconds that some tasks waited for a resource"},
+    [SOME_TIME] = {"muster.pressure.some.time", MST_SIGNAL_COUNTER, "s", "Time since boot that some tasks waited for a resource"},
+    [FULL_AVG10] = {"muster.pressure.full.avg10", MST_SIGNAL_GAUGE, "1",
+                    "Share of the last 10 seconds that all tasks with work waited for a resource"},
+    [FULL_TIME] = {"muster.pressure.full.time", MST_SIGNAL_COUNTER, "s", "Time since boot that all tasks with work waited for a resource"},
 };
 
 struct state {
@@ -110,14 +113,14 @@ open_pressure(const mst_collector_env *env, void **ret_state, mst_errctx *ctx)
 }
 
 static void
-give_line(const struct state *st, mst_emit *emit, const char *resource, const char *kind, const mst_pressure_line *line)
+give_line(const struct state *st, mst_emit *emit, const char *resource, size_t avg10, size_t time, const mst_pressure_line *line)
 {
-  const mst_tag tags[] = {{"resource", resource}, {"kind", kind}};
+  const mst_tag tag = {"resource", resource};
 
   if (!line->found)
     return;
-  mst_emit_gauge(emit, &signals[AVG10], tags, 2, line->avg10_ratio);
-  mst_emit_counter(emit, &signals[TOTAL], tags, 2, st->boot_at, (double)line->total_us / 1e6);
+  mst_emit_gauge(emit, &signals[avg10], &tag, 1, line->avg10_ratio);
+  mst_emit_counter(emit, &signals[time], &tag, 1, st->boot_at, (double)line->total_us / 1e6);
 }
 
 static mst_err
@@ -134,8 +137,8 @@ sample_pressure(void *opaque, mst_sink *sink, mst_errctx *ctx)
       err = mst_pressure_parse(st->files[i].text, st->files[i].length, &pressure, ctx);
     if (err != MST_OK)
       return mst_fail_within(ctx, err, "%s", resources[i].name);
-    give_line(st, &emit, resources[i].name, "some", &pressure.some);
-    give_line(st, &emit, resources[i].name, "full", &pressure.full);
+    give_line(st, &emit, resources[i].name, SOME_AVG10, SOME_TIME, &pressure.some);
+    give_line(st, &emit, resources[i].name, FULL_AVG10, FULL_TIME, &pressure.full);
   }
   return emit.err;
 }

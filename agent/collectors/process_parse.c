@@ -65,6 +65,25 @@ malformed:
   return mst_fail(ctx, MST_EMALFORMED, "/proc/PID/stat: no process in \"%.*s\"", mst_scan_shown(all), text);
 }
 
+mst_err
+mst_process_user_parse(const char *text, size_t length, uint32_t *ret_user, mst_errctx *ctx)
+{
+  mst_scan all = mst_scan_over(text, length), line;
+  uint64_t real, effective;
+
+  while (mst_scan_line(&all, &line)) {
+    mst_scan shown = line;
+
+    if (!mst_scan_prefix(&line, "Uid:"))
+      continue;
+    if (mst_scan_is_cut(&all, line) || !mst_scan_u64(&line, &real) || !mst_scan_u64(&line, &effective) || effective > UINT32_MAX)
+      return mst_fail(ctx, MST_EMALFORMED, "/proc/PID/status: no two users in \"%.*s\"", mst_scan_shown(shown), shown.at);
+    *ret_user = (uint32_t)effective;
+    return MST_OK;
+  }
+  return mst_fail(ctx, MST_EMALFORMED, "/proc/PID/status: no line \"Uid:\" in its %zu bytes", length);
+}
+
 size_t
 mst_process_join_arguments(char *text, size_t length)
 {

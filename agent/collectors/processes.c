@@ -19,16 +19,18 @@
 
 enum {
   STAT_BYTES = 1024,    /* 52 numbers and a name of at most 64 bytes */
+  STATUS_BYTES = 1024,  /* the users stand in the ninth line */
   CMDLINE_BYTES = 4096, /* as far as a pattern looks */
   NAME_BYTES = 128,     /* kernel workers have names of up to 64 */
   PATH_BYTES = 32,      /* "4294967295/cmdline" */
   MEMBERS_MAX = 8192,   /* processes that fit a pattern; 32 bytes each, twice */
 };
 
-enum { UP, COUNT, MEMORY, DESCRIPTORS, THREADS, START, CPU_TIME };
+enum { UP, COUNT, ROOT, MEMORY, DESCRIPTORS, THREADS, START, CPU_TIME };
 static const mst_signal signals[] = {
     [UP] = {"muster.process.up", MST_SIGNAL_GAUGE, "1", "1 when at least one such process runs, 0 when none does; zombies do not run"},
     [COUNT] = {"muster.process.count", MST_SIGNAL_GAUGE, "{process}", "How many such processes run"},
+    [ROOT] = {"muster.process.root", MST_SIGNAL_GAUGE, "{process}", "How many such processes run as root (effective user 0)"},
     [MEMORY] = {"process.memory.usage", MST_SIGNAL_GAUGE, "By", "Resident memory (RSS) of such processes together"},
     [DESCRIPTORS] = {"process.unix.file_descriptor.count", MST_SIGNAL_GAUGE, "{file_descriptor}", "Open files of such processes together"},
     [THREADS] = {"process.thread.count", MST_SIGNAL_GAUGE, "{thread}", "Threads of such processes together"},
@@ -39,7 +41,7 @@ static const mst_signal signals[] = {
 };
 
 static const mst_option_help options[] = {
-    {"names", "", "processes to report: a name or shell pattern (nginx, python3*), or cmdline:PATTERN over the whole command line"},
+    {"names", "none", "processes to report: a name or shell pattern (nginx, python3*), or cmdline:PATTERN over the whole command line"},
 };
 
 /* One entry of "names". */
@@ -49,8 +51,8 @@ struct group {
   mst_wall start_at;
   uint64_t user_ticks, system_ticks; /* of all that ever fit */
   /* Of this sample: */
-  uint64_t count, threads, resident_pages, descriptors, oldest_ticks;
-  bool has_unreadable;
+  uint64_t count, threads, resident_pages, descriptors, oldest_ticks, as_root;
+  bool has_hidden_files, has_hidden_user;
 };
 
 /* One process that fits one group. */
@@ -214,6 +216,18 @@ count_descriptors(const struct state *st, const char *pid, uint64_t *ret_count)
   return entries.os_errno == 0;
 }
 
+/* The owner of the folder would be cheaper, but it is root for every process that may not be dumped. */
+static bool
+read_user(const struct state *st, const char *pid, uint32_t *ret_user)
+{
+  char path[PATH_BYTES], text[STATUS_BYTES];
+  size_t length;
+  mst_errctx ignored = {0};
+
+  return mst_source_read_once(st->proc_fd, path_of(pid, "/status", path), text, sizeof text, &length, &ignored) == MST_OK &&
+         mst_process_user_parse(text, length, ret_user, &ignored) == MST_OK;
+}
+
 static void
 add_to_group(struct round *round, size_t index, const char *pid, const mst_process_stat *stat)
 {
@@ -226,6 +240,7 @@ add_to_group(struct round *round, size_t index, const char *pid, const mst_proce
                                 .system_ticks = stat->system_ticks};
   mst_errctx why = {0};
   uint64_t descriptors = 0;
+  uint32_t user;
   mst_err err = remember(&st->now, &member, &why);
 
   if (err != MST_OK) {
@@ -242,7 +257,11 @@ add_to_group(struct round *round, size_t index, const char *pid, const mst_proce
   if (count_descriptors(st, pid, &descriptors))
     group->descriptors += descriptors;
   else
-    group->has_unreadable = true;
+    group->has_hidden_files = true;
+  if (read_user(st, pid, &user))
+    group->as_root += user == 0;
+  else
+    group->has_hidden_user = true;
 }
 
 /* The command line, or "" when it has none or may not be read; read once for all patterns that ask. */
@@ -310,7 +329,7 @@ look_at(struct round *round, const char *pid)
 static void
 give_group(const struct state *st, mst_emit *emit, const struct group *group)
 {
-  mst_tag tags[] = {{"process.name", group->pattern}, {"state", "user"}};
+  mst_tag tags[] = {{"process.name", group->pattern}, {"cpu.mode", "user"}};
 
   mst_emit_gauge(emit, &signals[UP], tags, 1, group->count > 0);
   mst_emit_gauge(emit, &signals[COUNT], tags, 1, (double)group->count);
@@ -318,7 +337,11 @@ give_group(const struct state *st, mst_emit *emit, const struct group *group)
     return;
   mst_emit_gauge(emit, &signals[MEMORY], tags, 1, (double)group->resident_pages * (double)sysconf(_SC_PAGESIZE));
   mst_emit_gauge(emit, &signals[THREADS], tags, 1, (double)group->threads);
-  if (group->has_unreadable)
+  if (group->has_hidden_user)
+    mst_emit_error(emit, &signals[ROOT], tags, 1, "the status of such a process could not be read");
+  else
+    mst_emit_gauge(emit, &signals[ROOT], tags, 1, (double)group->as_root);
+  if (group->has_hidden_files)
     mst_emit_error(emit, &signals[DESCRIPTORS], tags, 1,
                    "open files of other users' processes are hidden: run the agent with CAP_SYS_PTRACE, or on Linux 6.2 or later");
   else
@@ -353,8 +376,8 @@ begin_round(struct state *st)
   for (size_t i = 0; i < st->group_count; i++) {
     struct group *group = &st->groups[i];
 
-    group->count = group->threads = group->resident_pages = group->descriptors = 0;
-    group->has_unreadable = false;
+    group->count = group->threads = group->resident_pages = group->descriptors = group->as_root = 0;
+    group->has_hidden_files = group->has_hidden_user = false;
   }
 }
 

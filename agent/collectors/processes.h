@@ -20,6 +20,9 @@ typedef struct mst_process_stat {
  * ret untouched. Pure. Source: proc_pid_stat(5). */
 mst_err mst_process_parse(const char *text, size_t length, mst_process_stat *ret_stat, mst_errctx *ctx) MST_MUST_USE;
 
+/* The effective user id in /proc/PID/status. MST_EMALFORMED: no line "Uid:" with two numbers; ret untouched. Pure. */
+mst_err mst_process_user_parse(const char *text, size_t length, uint32_t *ret_user, mst_errctx *ctx) MST_MUST_USE;
+
 /* Turns /proc/PID/cmdline (arguments, each ended by NUL) into one line with blanks between them, in place. Returns its length. Pure. */
 size_t mst_process_join_arguments(char *text, size_t length);
 

@@ -1,48 +1,75 @@
-#include "arena.h"
+/* Memory that is given back all at once. */
+#include "windows/arena.h"
 
 #include <string.h>
 
 #include <mst/common/alloc.h>
 
-enum { BLOCK_BYTES = 4096 };
-
-struct mst_arena_block {
-  struct mst_arena_block *next;
+struct mst_arena_chunk {
+  mst_arena_chunk *older;
   size_t used_bytes, capacity_bytes;
-  uint8_t data[];
+  _Alignas(void *) char data[];
 };
 
-uint8_t *
-mst_arena_copy(mst_arena *arena, const void *data, size_t size_bytes)
+void
+mst_arena_init(mst_arena *arena, size_t chunk_bytes, size_t slack_bytes)
 {
-  struct mst_arena_block *block = arena->blocks;
-  size_t need = size_bytes + 1;
-
-  if (!block || block->capacity_bytes - block->used_bytes < need) {
-    size_t capacity = need > BLOCK_BYTES ? need : BLOCK_BYTES;
-    block = mst_alloc(1, sizeof *block + capacity);
-    if (!block)
-      return NULL;
-    block->capacity_bytes = capacity;
-    block->next = arena->blocks;
-    arena->blocks = block;
-  }
-  uint8_t *copy = block->data + block->used_bytes;
-  if (size_bytes > 0)
-    memcpy(copy, data, size_bytes);
-  copy[size_bytes] = '\0';
-  block->used_bytes += need;
-  return copy;
+  *arena = (mst_arena){.chunk_bytes = chunk_bytes, .slack_bytes = slack_bytes};
 }
 
 void
 mst_arena_done(mst_arena *arena)
 {
-  struct mst_arena_block *next;
+  mst_arena_rewind(arena, (mst_arena_mark){NULL, 0});
+}
 
-  for (struct mst_arena_block *block = arena->blocks; block; block = next) {
-    next = block->next;
-    mst_free(block);
+static mst_arena_chunk *
+add_chunk(mst_arena *arena, size_t size_bytes)
+{
+  size_t capacity = size_bytes > arena->chunk_bytes ? size_bytes : arena->chunk_bytes;
+  mst_arena_chunk *chunk = mst_alloc(1, sizeof *chunk + capacity + arena->slack_bytes);
+
+  if (!chunk)
+    return NULL;
+  chunk->older = arena->newest;
+  chunk->capacity_bytes = capacity;
+  arena->newest = chunk;
+  return chunk;
+}
+
+void *
+mst_arena_take(mst_arena *arena, size_t size_bytes, bool aligned)
+{
+  mst_arena_chunk *chunk = arena->newest;
+  size_t align = aligned ? sizeof(void *) : 1;
+  size_t start = chunk ? (chunk->used_bytes + align - 1) / align * align : 0;
+
+  if (!chunk || start > chunk->capacity_bytes || size_bytes > chunk->capacity_bytes - start) {
+    chunk = add_chunk(arena, size_bytes);
+    start = 0;
   }
-  arena->blocks = NULL;
+  if (!chunk)
+    return NULL;
+  chunk->used_bytes = start + size_bytes;
+  return chunk->data + start;
+}
+
+mst_arena_mark
+mst_arena_here(const mst_arena *arena)
+{
+  return (mst_arena_mark){arena->newest, arena->newest ? arena->newest->used_bytes : 0};
+}
+
+void
+mst_arena_rewind(mst_arena *arena, mst_arena_mark mark)
+{
+  while (arena->newest != mark.chunk) {
+    mst_arena_chunk *chunk = arena->newest;
+    arena->newest = chunk->older;
+    mst_free(chunk);
+  }
+  if (!mark.chunk)
+    return;
+  memset(mark.chunk->data + mark.used_bytes, 0, mark.chunk->used_bytes - mark.used_bytes);
+  mark.chunk->used_bytes = mark.used_bytes;
 }

@@ -1,17 +1,30 @@
-#ifndef MST_WINDOW_ARENA_H
-#define MST_WINDOW_ARENA_H
+#ifndef MST_WINDOWS_ARENA_H
+#define MST_WINDOWS_ARENA_H
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
-/* Bytes that live as long as their owner: copies of texts and histograms, which are many and small. Not thread-safe. */
+#include <mst/common/err.h>
+
+/* Memory that is given back all at once: for the many small texts of a window or a table of series. Not thread-safe. */
+typedef struct mst_arena_chunk mst_arena_chunk;
 typedef struct mst_arena {
-  struct mst_arena_block *blocks; /* newest first */
+  mst_arena_chunk *newest;
+  size_t chunk_bytes; /* what a new chunk holds at least */
+  size_t slack_bytes; /* readable bytes behind every block */
 } mst_arena;
 
-/* A copy of the bytes, with a NUL behind it; NULL when memory is out. */
-uint8_t *mst_arena_copy(mst_arena *arena, const void *data, size_t size_bytes);
+void mst_arena_init(mst_arena *arena, size_t chunk_bytes, size_t slack_bytes);
 void mst_arena_done(mst_arena *arena);
+/* size_bytes of zeroed memory, aligned for pointers when `aligned`; NULL when memory is out. */
+void *mst_arena_take(mst_arena *arena, size_t size_bytes, bool aligned) MST_MUST_USE;
+
+/* A place to go back to: what was taken since is given back by rewind. */
+typedef struct mst_arena_mark {
+  mst_arena_chunk *chunk;
+  size_t used_bytes;
+} mst_arena_mark;
+mst_arena_mark mst_arena_here(const mst_arena *arena);
+void mst_arena_rewind(mst_arena *arena, mst_arena_mark mark);
 
 #endif

@@ -1,24 +1,65 @@
-/* Windows: exact samples in columns. */
-#include "window_private.h"
+/* Windows: taking reports, and reading what is there. Sealing is in window_seal.c, documents in window_codec.c. */
+#include "windows/window_parts.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <mst/common/alloc.h>
 
-enum { FIRST_COLUMNS = 8, FIRST_SLOTS = 64, FIRST_CELLS = 8 };
+#include "windows/series_table.h"
+
+enum { ARENA_CHUNK_BYTES = 4096, FIRST_ELEMENTS = 8, FIRST_INDEX = 64 };
+
+static const int64_t longest_interval_ns = 3600 * MST_NS_PER_S; /* as in a report */
+
+mst_err
+mst_window_fail_memory(mst_errctx *ctx)
+{
+  return mst_fail(ctx, MST_ENOMEM, "window: out of memory");
+}
+
+bool
+mst_window_grow(void **array, uint32_t *capacity, uint64_t need, size_t size_bytes)
+{
+  uint64_t wanted = *capacity ? *capacity : FIRST_ELEMENTS;
+
+  if (need <= *capacity)
+    return true;
+  while (wanted < need)
+    wanted *= 2;
+  void *larger = wanted <= UINT32_MAX ? mst_realloc(*array, wanted, size_bytes) : NULL;
+  if (!larger)
+    return false;
+  *array = larger;
+  *capacity = (uint32_t)wanted;
+  return true;
+}
+
+uint64_t
+mst_window_cell_charge(mst_text text, mst_bytes histogram)
+{
+  return MST_CHARGE_CELL_BYTES + text.size_bytes + histogram.size_bytes;
+}
+
+uint64_t
+mst_window_event_charge(const mst_window_event *event)
+{
+  return MST_CHARGE_EVENT_BYTES + event->rule.size_bytes + event->level.size_bytes + event->sample.size_bytes +
+         event->fingerprint.size_bytes;
+}
 
 mst_err
 mst_window_create(mst_wall start, int64_t length_ns, mst_window **ret_window, mst_errctx *ctx)
 {
-  if (start.ns < 0 || length_ns <= 0)
-    return mst_fail(ctx, MST_EUSAGE, "a window from %lld of length %lld", (long long)start.ns, (long long)length_ns);
+  if (start.ns < 0 || length_ns <= 0 || start.ns > INT64_MAX - length_ns)
+    return mst_fail(ctx, MST_EMALFORMED, "window: a start of %lld ns and a length of %lld ns make none", (long long)start.ns,
+                    (long long)length_ns);
   mst_window *window = mst_alloc(1, sizeof *window);
   if (!window)
-    return mst_fail(ctx, MST_ENOMEM, "make a window");
+    return mst_window_fail_memory(ctx);
   window->start = start;
   window->length_ns = length_ns;
-  window->sealed = true; /* empty is in order */
+  window->charge_bytes = MST_CHARGE_WINDOW_BYTES;
+  mst_arena_init(&window->arena, ARENA_CHUNK_BYTES, 0);
   *ret_window = window;
   return MST_OK;
 }
@@ -28,285 +69,344 @@ mst_window_destroy(mst_window *window)
 {
   if (!window)
     return;
-  for (uint32_t i = 0; i < window->slot_count; i++)
-    mst_free(window->slots[i].cells);
-  mst_free(window->slots);
-  mst_free(window->columns);
-  mst_free(window->index);
   mst_arena_done(&window->arena);
+  mst_free(window->events);
+  mst_free(window->fresh);
+  mst_free(window->cells);
+  mst_free(window->index);
+  mst_free(window->rows);
+  mst_free(window->columns);
   mst_free(window);
 }
 
-/* Fibonacci hashing: series numbers are small and dense. */
-static uint32_t
-hash(uint32_t series, uint32_t size)
+/* Where the series stands in the index, or would. */
+static uint32_t *
+index_place(const mst_window *window, uint32_t series)
 {
-  return (series * 2654435769U) & (size - 1);
+  uint32_t at = series * 0x9E3779B1U & (window->index_count - 1);
+
+  while (window->index[at] != 0 && window->rows[window->index[at] - 1].row.series != series)
+    at = (at + 1) & (window->index_count - 1);
+  return &window->index[at];
 }
 
-static mst_window_slot *
-find_slot(const mst_window *window, uint32_t series)
-{
-  if (window->index_size == 0)
-    return NULL;
-  for (uint32_t at = hash(series, window->index_size); window->index[at] != 0; at = (at + 1) & (window->index_size - 1))
-    if (window->slots[window->index[at] - 1].row.series == series)
-      return &window->slots[window->index[at] - 1];
-  return NULL;
-}
-
-static void
-index_slot(mst_window *window, uint32_t slot)
-{
-  uint32_t at = hash(window->slots[slot].row.series, window->index_size);
-
-  while (window->index[at] != 0)
-    at = (at + 1) & (window->index_size - 1);
-  window->index[at] = slot + 1;
-}
-
+/* Makes the index anew with room for `rows`, at most half full. */
 static bool
-grow_slots(mst_window *window)
+rebuild_index(mst_window *window, uint64_t rows)
 {
-  uint32_t capacity = window->slot_capacity ? window->slot_capacity * 2 : FIRST_SLOTS, size = capacity * 2;
-  mst_window_slot *slots = mst_realloc(window->slots, capacity, sizeof *slots);
+  uint64_t count = FIRST_INDEX;
 
-  if (!slots)
-    return false;
-  window->slots = slots;
-  uint32_t *fresh = mst_alloc(size, sizeof *fresh);
-  if (!fresh)
+  while (count < 2 * rows)
+    count *= 2;
+  uint32_t *index = count <= UINT32_MAX ? mst_alloc(count, sizeof *index) : NULL;
+  if (!index)
     return false;
   mst_free(window->index);
-  window->index = fresh;
-  window->index_size = size;
-  window->slot_capacity = capacity;
-  for (uint32_t i = 0; i < window->slot_count; i++)
-    index_slot(window, i);
+  window->index = index;
+  window->index_count = (uint32_t)count;
+  for (uint32_t i = 0; i < window->row_count; i++)
+    *index_place(window, window->rows[i].row.series) = i + 1;
   return true;
 }
 
-mst_window_slot *
-mst_window_slot_of(mst_window *window, uint32_t series, mst_signal_kind kind)
-{
-  mst_window_slot *slot = find_slot(window, series);
+/* One mst_window_add: what it needs on its way, and how to undo it. */
+struct adding {
+  mst_window *window;
+  const uint32_t *numbers;
+  uint32_t number_count;
+  const mst_series_table *table;
+  uint32_t previous_row; /* reports of one session name their series in the same order */
+  uint32_t rows_before, fresh_before, events_before;
+  uint64_t charge_before, ok_before;
+  mst_arena_mark arena_before;
+};
 
-  if (slot)
-    return slot;
-  if (window->slot_count == window->slot_capacity && !grow_slots(window))
-    return NULL;
-  slot = &window->slots[window->slot_count];
-  *slot = (mst_window_slot){.row = {.series = series, .kind = kind}};
-  index_slot(window, window->slot_count++);
-  return slot;
-}
-
-bool
-mst_window_slot_append(mst_window_slot *slot, const mst_window_cell *cell)
-{
-  if (slot->row.cell_count == slot->capacity) {
-    uint32_t capacity = slot->capacity ? slot->capacity * 2 : FIRST_CELLS;
-    mst_window_cell *cells = mst_realloc(slot->cells, capacity, sizeof *cells);
-    if (!cells)
-      return false;
-    slot->cells = cells;
-    slot->capacity = capacity;
-  }
-  slot->cells[slot->row.cell_count++] = *cell;
-  slot->row.cells = slot->cells;
-  return true;
-}
-
-bool
-mst_window_column_append(mst_window *window, const mst_window_column *column)
-{
-  if (window->column_count == window->column_capacity) {
-    uint32_t capacity = window->column_capacity ? window->column_capacity * 2 : FIRST_COLUMNS;
-    mst_window_column *columns = mst_realloc(window->columns, capacity, sizeof *columns);
-    if (!columns)
-      return false;
-    window->columns = columns;
-    window->column_capacity = capacity;
-  }
-  window->columns[window->column_count++] = *column;
-  return true;
-}
-
-static bool
-kind_fits(const mst_sample *sample, mst_signal_kind kind)
-{
-  if (sample->status != MST_SAMPLE_OK)
-    return kind != MST_SIGNAL_EVENT;
-  if (sample->kind == MST_SIGNAL_GAUGE) /* any number */
-    return kind == MST_SIGNAL_GAUGE || kind == MST_SIGNAL_COUNTER;
-  return sample->kind == kind;
-}
-
-/* Everything that could be wrong with the report is found before the window changes. */
 static mst_err
-check_samples(mst_report report, const uint32_t *numbers, uint32_t number_count, const mst_series_table *table, mst_errctx *ctx)
+find_number(const uint32_t *numbers, uint32_t number_count, uint32_t id, uint32_t *ret_number, mst_errctx *ctx)
 {
-  uint64_t seen[MST_SERIES_MAX / 64] = {0};
-  mst_sample sample;
-  mst_err err;
-
-  while ((err = mst_report_next_sample(&report, &sample, ctx)) == MST_OK) {
-    const mst_series *series = sample.id < number_count ? mst_series_table_get(table, numbers[sample.id]) : NULL;
-    if (!series)
-      return mst_fail(ctx, MST_EMALFORMED, "a sample of series %u, which is not defined", sample.id);
-    if (seen[sample.id / 64] >> (sample.id % 64) & 1)
-      return mst_fail(ctx, MST_EMALFORMED, "two samples of series %u in one report", sample.id);
-    seen[sample.id / 64] |= 1ULL << (sample.id % 64);
-    if (!kind_fits(&sample, series->kind) || (series->kind == MST_SIGNAL_COUNTER && sample.number < 0))
-      return mst_fail(ctx, MST_EMALFORMED, "series %.*s is a %s, its sample is not", (int)series->name.size_bytes, series->name.data,
-                      mst_signal_kind_name(series->kind));
-  }
-  return err == MST_EABSENT ? MST_OK : err;
+  if (id >= number_count)
+    return mst_fail(ctx, MST_EMALFORMED, "report: series %u, only %u are defined", id, number_count);
+  *ret_number = numbers[id];
+  return MST_OK;
 }
 
+static mst_err
+check_kind(const mst_sample *sample, mst_signal_kind kind, mst_errctx *ctx)
+{
+  mst_signal_kind coded = kind == MST_SIGNAL_COUNTER ? MST_SIGNAL_GAUGE : kind;
+
+  if (kind == 0)
+    return mst_fail(ctx, MST_EMALFORMED, "report: the number of series %u is not known", sample->id);
+  if (sample->status == MST_SAMPLE_OK && (sample->kind != coded || kind == MST_SIGNAL_EVENT))
+    return mst_fail(ctx, MST_EMALFORMED, "report: series %u is of kind %s, its value of kind %s", sample->id, mst_signal_kind_name(kind),
+                    mst_signal_kind_name(sample->kind));
+  if (kind == MST_SIGNAL_COUNTER && sample->number < 0)
+    return mst_fail(ctx, MST_EMALFORMED, "report: series %u is a counter and below 0", sample->id);
+  return MST_OK;
+}
+
+static mst_err
+check_event_kind(const mst_event *event, mst_signal_kind kind, mst_errctx *ctx)
+{
+  if (kind == MST_SIGNAL_EVENT)
+    return MST_OK;
+  return mst_fail(ctx, MST_EMALFORMED, "report: an event of series %u, which is of kind %s", event->id,
+                  kind ? mst_signal_kind_name(kind) : "unknown");
+}
+
+static mst_window_event
+event_of(const mst_event *event, uint32_t column, uint32_t series)
+{
+  return (mst_window_event){.column = column,
+                            .series = series,
+                            .at = event->at,
+                            .rule = event->rule,
+                            .level = event->level,
+                            .sample = event->sample,
+                            .count = event->count,
+                            .fingerprint = event->fingerprint};
+}
+
+/* The row of a series, made when there is none. */
+static mst_err
+find_row(struct adding *adding, uint32_t series, uint32_t *ret_row, mst_errctx *ctx)
+{
+  mst_window *window = adding->window;
+  uint32_t likely = adding->previous_row + 1; /* wraps to 0 for the first */
+
+  if (likely < window->row_count && window->rows[likely].row.series == series) {
+    *ret_row = likely;
+    return MST_OK;
+  }
+  if (2 * ((uint64_t)window->row_count + 1) > window->index_count && !rebuild_index(window, (uint64_t)window->row_count + 1))
+    return mst_window_fail_memory(ctx);
+  uint32_t *place = index_place(window, series);
+  if (*place == 0) {
+    mst_signal_kind kind = mst_series_table_kind(adding->table, series);
+    if (kind == 0)
+      return mst_fail(ctx, MST_EMALFORMED, "report: there is no series of number %u", series);
+    if (!mst_window_grow((void **)&window->rows, &window->row_capacity, (uint64_t)window->row_count + 1, sizeof *window->rows))
+      return mst_window_fail_memory(ctx);
+    window->rows[window->row_count] = (mst_window_slot){.row = {.series = series, .kind = kind}};
+    *place = ++window->row_count;
+  }
+  *ret_row = *place - 1;
+  return MST_OK;
+}
+
+/* Charges the window; MST_ELIMIT when it is full. */
+static mst_err
+charge(mst_window *window, uint64_t bytes, mst_errctx *ctx)
+{
+  if (bytes > MST_WINDOW_MAX_BYTES || window->charge_bytes > MST_WINDOW_MAX_BYTES - bytes)
+    return mst_fail(ctx, MST_ELIMIT, "window: full, %llu of %d bytes are taken; let the agent report less often, or shorten the windows",
+                    (unsigned long long)window->charge_bytes, MST_WINDOW_MAX_BYTES);
+  window->charge_bytes += bytes;
+  return MST_OK;
+}
+
+/* Copies what *data points to into the window. */
 static bool
-append_sample(mst_window *window, uint32_t column, const mst_sample *sample, uint32_t series, mst_signal_kind kind)
+keep(mst_window *window, const void **data, size_t size_bytes)
 {
-  mst_window_cell cell = {.column = column, .status = sample->status, .number = sample->status == MST_SAMPLE_OK ? sample->number : 0};
-  mst_window_slot *slot = mst_window_slot_of(window, series, kind);
-
-  if (!slot)
+  if (size_bytes == 0) {
+    *data = "";
+    return true;
+  }
+  void *copy = mst_arena_take(&window->arena, size_bytes, false);
+  if (!copy)
     return false;
-  if (sample->text.size_bytes > 0) {
-    cell.text = (mst_text){(const char *)mst_arena_copy(&window->arena, sample->text.data, sample->text.size_bytes), sample->text.size_bytes};
-    if (!cell.text.data)
-      return false;
-  }
-  if (sample->histogram.size_bytes > 0) {
-    cell.histogram = (mst_bytes){mst_arena_copy(&window->arena, sample->histogram.data, sample->histogram.size_bytes), sample->histogram.size_bytes};
-    if (!cell.histogram.data)
-      return false;
-  }
-  return mst_window_slot_append(slot, &cell);
+  memcpy(copy, *data, size_bytes);
+  *data = copy;
+  return true;
 }
 
-/* After a failed add: the cells of the newest column go again. Rows that became empty stay in the index, but encode and the accessors pass none on: drop them. */
-static void
-drop_newest_column(mst_window *window)
+static inline mst_err
+add_sample(struct adding *adding, const mst_sample *sample, mst_errctx *ctx)
 {
-  uint32_t column = --window->column_count, kept = 0;
+  mst_window *window = adding->window;
+  uint32_t number = 0, row = 0;
 
-  for (uint32_t i = 0; i < window->slot_count; i++) {
-    mst_window_slot *slot = &window->slots[i];
-    if (slot->row.cell_count > 0 && slot->cells[slot->row.cell_count - 1].column == column)
-      slot->row.cell_count--;
-    if (slot->row.cell_count == 0)
-      mst_free(slot->cells);
-    else
-      window->slots[kept++] = *slot;
-  }
-  window->slot_count = kept;
-  if (window->index_size > 0)
-    memset(window->index, 0, window->index_size * sizeof *window->index);
-  for (uint32_t i = 0; i < kept; i++)
-    index_slot(window, i);
-}
-
-mst_err
-mst_window_add(mst_window *window, const mst_window_column *column, const mst_report *report, const uint32_t *numbers, uint32_t number_count,
-               const mst_series_table *table, mst_errctx *ctx)
-{
-  mst_report reading = *report;
-  mst_sample sample;
-
-  if (column->at.ns < window->start.ns || column->at.ns - window->start.ns >= window->length_ns)
-    return mst_fail(ctx, MST_EMALFORMED, "a report of %lld does not belong into the window of %lld", (long long)column->at.ns,
-                    (long long)window->start.ns);
-  if (mst_window_column_find(window, &column->session, column->sequence))
-    return mst_fail(ctx, MST_EEXIST, "report %llu is in the window already", (unsigned long long)column->sequence);
-  if (window->column_count == MST_WINDOW_MAX_COLUMNS)
-    return mst_fail(ctx, MST_ELIMIT, "over %d reports in one window", MST_WINDOW_MAX_COLUMNS);
-  mst_err err = check_samples(*report, numbers, number_count, table, ctx);
+  mst_err err = find_number(adding->numbers, adding->number_count, sample->id, &number, ctx);
+  if (err == MST_OK)
+    err = find_row(adding, number, &row, ctx);
   if (err != MST_OK)
     return err;
-  if (!mst_window_column_append(window, column))
-    return mst_fail(ctx, MST_ENOMEM, "add a report to a window");
-  window->sealed = false;
-  while (mst_report_next_sample(&reading, &sample, ctx) == MST_OK) {
-    uint32_t series = numbers[sample.id];
-    if (!append_sample(window, window->column_count - 1, &sample, series, mst_series_table_get(table, series)->kind)) {
-      drop_newest_column(window);
-      return mst_fail(ctx, MST_ENOMEM, "add a report to a window");
-    }
-  }
+  mst_window_slot *slot = &window->rows[row];
+  adding->previous_row = row;
+  if (slot->stamp == window->stamp)
+    return mst_fail(ctx, MST_EMALFORMED, "report: series %u stands twice", sample->id);
+  err = check_kind(sample, slot->row.kind, ctx);
+  if (err == MST_OK)
+    err = charge(window, mst_window_cell_charge(sample->text, sample->histogram), ctx);
+  if (err != MST_OK)
+    return err;
+  mst_window_fresh *fresh = &window->fresh[window->fresh_count];
+  *fresh = (mst_window_fresh){.row = row,
+                              .cell = {.column = window->column_count,
+                                       .status = sample->status,
+                                       .number = sample->number,
+                                       .text = sample->text,
+                                       .histogram = sample->histogram}};
+  if ((sample->text.data && !keep(window, (const void **)&fresh->cell.text.data, sample->text.size_bytes)) ||
+      (sample->histogram.data && !keep(window, (const void **)&fresh->cell.histogram.data, sample->histogram.size_bytes)))
+    return mst_window_fail_memory(ctx);
+  slot->stamp = window->stamp;
+  slot->cell_count++;
+  window->fresh_count++;
+  window->ok_count += sample->status == MST_SAMPLE_OK;
   return MST_OK;
 }
 
-/* ---- canonical order ---- */
-
-typedef struct placed_column {
-  mst_window_column column;
-  uint32_t was;
-} placed_column;
-
-static int
-compare_columns(const void *left, const void *right)
+static mst_err
+add_event(struct adding *adding, const mst_event *event, mst_errctx *ctx)
 {
-  const mst_window_column *a = &((const placed_column *)left)->column, *b = &((const placed_column *)right)->column;
-  int order = (a->at.ns > b->at.ns) - (a->at.ns < b->at.ns);
+  mst_window *window = adding->window;
+  uint32_t number = 0;
 
-  if (order == 0)
-    order = memcmp(a->session.bytes, b->session.bytes, MST_SESSION_BYTES);
-  return order ? order : (a->sequence > b->sequence) - (a->sequence < b->sequence);
+  mst_err err = find_number(adding->numbers, adding->number_count, event->id, &number, ctx);
+  if (err == MST_OK)
+    err = check_event_kind(event, mst_series_table_kind(adding->table, number), ctx);
+  if (err != MST_OK)
+    return err;
+  mst_window_event own = event_of(event, window->column_count, number);
+  err = charge(window, mst_window_event_charge(&own), ctx);
+  if (err != MST_OK)
+    return err;
+  if (!keep(window, (const void **)&own.rule.data, own.rule.size_bytes) ||
+      !keep(window, (const void **)&own.level.data, own.level.size_bytes) ||
+      !keep(window, (const void **)&own.sample.data, own.sample.size_bytes) ||
+      !keep(window, (const void **)&own.fingerprint.data, own.fingerprint.size_bytes))
+    return mst_window_fail_memory(ctx);
+  window->events[window->event_count++] = own;
+  return MST_OK;
 }
 
-static int
-compare_cells(const void *left, const void *right)
+static mst_err
+check_column(const mst_window *window, const mst_window_column *column, mst_errctx *ctx)
 {
-  const mst_window_cell *a = left, *b = right;
-
-  return (a->column > b->column) - (a->column < b->column);
+  if (column->at.ns < window->start.ns || column->at.ns - window->start.ns >= window->length_ns)
+    return mst_fail(ctx, MST_EMALFORMED, "window: a report of %lld ns is not within %lld ns from %lld ns", (long long)column->at.ns,
+                    (long long)window->length_ns, (long long)window->start.ns);
+  if (column->interval_ns <= 0 || column->interval_ns > longest_interval_ns)
+    return mst_fail(ctx, MST_EMALFORMED, "window: an interval of %lld ns is not within 1 ns to 1 h", (long long)column->interval_ns);
+  if (mst_window_column_find(window, &column->session, column->sequence))
+    return mst_fail(ctx, MST_EEXIST, "window: report %llu of its session is in it already", (unsigned long long)column->sequence);
+  if (window->column_count == MST_WINDOW_MAX_COLUMNS)
+    return mst_fail(ctx, MST_ELIMIT, "window: over %d reports; let the agent report less often, or shorten the windows",
+                    MST_WINDOW_MAX_COLUMNS);
+  return MST_OK;
 }
 
-static int
-compare_slots(const void *left, const void *right)
+/* Room for all that the report can bring, so that it need not be looked for at every sample. */
+static bool
+make_room(mst_window *window, const mst_report *report)
 {
-  const mst_window_slot *a = left, *b = right;
+  return mst_window_grow((void **)&window->columns, &window->column_capacity, (uint64_t)window->column_count + 1,
+                         sizeof *window->columns) &&
+         mst_window_grow((void **)&window->fresh, &window->fresh_capacity, (uint64_t)window->fresh_count + report->samples_left,
+                         sizeof *window->fresh) &&
+         mst_window_grow((void **)&window->events, &window->event_capacity, (uint64_t)window->event_count + report->events_left,
+                         sizeof *window->events) &&
+         (window->index || rebuild_index(window, window->row_count));
+}
 
-  return (a->row.series > b->row.series) - (a->row.series < b->row.series);
+static void
+undo(struct adding *adding)
+{
+  mst_window *window = adding->window;
+
+  for (uint32_t i = adding->fresh_before; i < window->fresh_count; i++)
+    window->rows[window->fresh[i].row].cell_count--;
+  /* Backwards: a slot of the index then is the last that was filled, and what was found past it before still is. */
+  for (; window->row_count > adding->rows_before; window->row_count--)
+    *index_place(window, window->rows[window->row_count - 1].row.series) = 0;
+  window->fresh_count = adding->fresh_before;
+  window->event_count = adding->events_before;
+  window->charge_bytes = adding->charge_before;
+  window->ok_count = adding->ok_before;
+  mst_arena_rewind(&window->arena, adding->arena_before);
 }
 
 mst_err
-mst_window_seal(mst_window *window, mst_errctx *ctx)
+mst_window_add(mst_window *window, const mst_window_column *column, const mst_report *report, const uint32_t *numbers,
+               uint32_t number_count, const mst_series_table *table, mst_errctx *ctx)
 {
-  if (window->sealed)
-    return MST_OK;
-  placed_column *placed = mst_alloc(window->column_count, sizeof *placed);
-  uint32_t *now_at = mst_alloc(window->column_count, sizeof *now_at);
-  if (!placed || !now_at) {
-    mst_free(placed);
-    mst_free(now_at);
-    return mst_fail(ctx, MST_ENOMEM, "seal a window");
+  mst_report walk = *report;
+  mst_sample sample;
+  mst_event event;
+
+  mst_err err = check_column(window, column, ctx);
+  if (err != MST_OK)
+    return err;
+  if (!make_room(window, report))
+    return mst_window_fail_memory(ctx);
+  struct adding adding = {.window = window,
+                          .numbers = numbers,
+                          .number_count = number_count,
+                          .table = table,
+                          .previous_row = UINT32_MAX,
+                          .rows_before = window->row_count,
+                          .fresh_before = window->fresh_count,
+                          .events_before = window->event_count,
+                          .charge_before = window->charge_bytes,
+                          .ok_before = window->ok_count,
+                          .arena_before = mst_arena_here(&window->arena)};
+  window->stamp++;
+  err = charge(window, MST_CHARGE_COLUMN_BYTES, ctx);
+  while (err == MST_OK && (err = mst_report_next_sample(&walk, &sample, ctx)) == MST_OK)
+    err = add_sample(&adding, &sample, ctx);
+  if (err == MST_EABSENT)
+    err = MST_OK;
+  while (err == MST_OK && (err = mst_report_next_event(&walk, &event, ctx)) == MST_OK)
+    err = add_event(&adding, &event, ctx);
+  if (err != MST_EABSENT) {
+    undo(&adding);
+    return err;
   }
-  for (uint32_t i = 0; i < window->column_count; i++)
-    placed[i] = (placed_column){window->columns[i], i};
-  qsort(placed, window->column_count, sizeof *placed, compare_columns);
-  for (uint32_t i = 0; i < window->column_count; i++) {
-    window->columns[i] = placed[i].column;
-    now_at[placed[i].was] = i;
-  }
-  for (uint32_t i = 0; i < window->slot_count; i++) {
-    mst_window_slot *slot = &window->slots[i];
-    for (uint32_t c = 0; c < slot->row.cell_count; c++)
-      slot->cells[c].column = now_at[slot->cells[c].column];
-    qsort(slot->cells, slot->row.cell_count, sizeof *slot->cells, compare_cells);
-  }
-  qsort(window->slots, window->slot_count, sizeof *window->slots, compare_slots);
-  memset(window->index, 0, window->index_size * sizeof *window->index);
-  for (uint32_t i = 0; i < window->slot_count; i++)
-    index_slot(window, i);
-  mst_free(placed);
-  mst_free(now_at);
-  window->sealed = true;
+  window->columns[window->column_count++] = *column;
+  window->sealed = false;
   return MST_OK;
 }
 
-/* ---- reading ---- */
+mst_err
+mst_window_check(const mst_report *report, const uint32_t *numbers, uint32_t number_count, const mst_series_table *table,
+                 uint64_t *ret_charge_bytes, mst_errctx *ctx)
+{
+  uint64_t seen[MST_SERIES_MAX / 64] = {0};
+  uint64_t sum = MST_CHARGE_COLUMN_BYTES;
+  mst_report walk = *report;
+  uint32_t number = 0;
+  mst_sample sample;
+  mst_event event;
+  mst_err err;
+
+  if (number_count > MST_SERIES_MAX)
+    number_count = MST_SERIES_MAX; /* a session has no more */
+  while ((err = mst_report_next_sample(&walk, &sample, ctx)) == MST_OK) {
+    if ((err = find_number(numbers, number_count, sample.id, &number, ctx)) != MST_OK)
+      return err;
+    if (seen[sample.id / 64] >> sample.id % 64 & 1)
+      return mst_fail(ctx, MST_EMALFORMED, "report: series %u stands twice", sample.id);
+    seen[sample.id / 64] |= (uint64_t)1 << sample.id % 64;
+    if ((err = check_kind(&sample, mst_series_table_kind(table, number), ctx)) != MST_OK)
+      return err;
+    sum += mst_window_cell_charge(sample.text, sample.histogram);
+  }
+  if (err != MST_EABSENT)
+    return err;
+  while ((err = mst_report_next_event(&walk, &event, ctx)) == MST_OK) {
+    if ((err = find_number(numbers, number_count, event.id, &number, ctx)) != MST_OK ||
+        (err = check_event_kind(&event, mst_series_table_kind(table, number), ctx)) != MST_OK)
+      return err;
+    mst_window_event own = event_of(&event, 0, number);
+    sum += mst_window_event_charge(&own);
+  }
+  if (err != MST_EABSENT)
+    return err;
+  *ret_charge_bytes = sum;
+  return MST_OK;
+}
 
 mst_wall
 mst_window_start(const mst_window *window)
@@ -335,39 +435,56 @@ mst_window_column_at(const mst_window *window, uint32_t index)
 uint32_t
 mst_window_row_count(const mst_window *window)
 {
-  return window->slot_count;
+  return window->sealed ? window->row_count : 0;
 }
 
 const mst_window_row *
 mst_window_row_at(const mst_window *window, uint32_t index)
 {
-  return index < window->slot_count ? &window->slots[index].row : NULL;
+  return window->sealed && index < window->row_count ? &window->rows[index].row : NULL;
 }
 
 const mst_window_row *
 mst_window_row_find(const mst_window *window, uint32_t series)
 {
-  const mst_window_slot *slot = find_slot(window, series);
+  uint32_t low = 0, high = mst_window_row_count(window);
 
-  return slot ? &slot->row : NULL;
+  while (low < high) {
+    uint32_t middle = low + (high - low) / 2;
+    if (window->rows[middle].row.series < series)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  const mst_window_row *row = mst_window_row_at(window, low);
+  return row && row->series == series ? row : NULL;
+}
+
+uint32_t
+mst_window_event_count(const mst_window *window)
+{
+  return window->sealed ? window->event_count : 0;
+}
+
+const mst_window_event *
+mst_window_event_at(const mst_window *window, uint32_t index)
+{
+  return index < mst_window_event_count(window) ? &window->events[index] : NULL;
 }
 
 const mst_window_column *
 mst_window_column_find(const mst_window *window, const mst_session_id *session, uint64_t sequence)
 {
-  for (uint32_t i = 0; i < window->column_count; i++)
-    if (window->columns[i].sequence == sequence && memcmp(window->columns[i].session.bytes, session->bytes, MST_SESSION_BYTES) == 0)
-      return &window->columns[i];
+  for (uint32_t i = 0; i < window->column_count; i++) {
+    const mst_window_column *column = &window->columns[i];
+    if (column->sequence == sequence && memcmp(&column->session, session, sizeof *session) == 0)
+      return column;
+  }
   return NULL;
 }
 
 uint64_t
 mst_window_sample_count(const mst_window *window)
 {
-  uint64_t count = 0;
-
-  for (uint32_t i = 0; i < window->slot_count; i++)
-    for (uint32_t c = 0; c < window->slots[i].row.cell_count; c++)
-      count += window->slots[i].cells[c].status == MST_SAMPLE_OK;
-  return count;
+  return window->ok_count;
 }

@@ -16,7 +16,7 @@ enum {
 
 /* A row and what only adding needs. */
 typedef struct mst_window_slot {
-  mst_window_row row; /* cells: valid while the window is sealed */
+  mst_window_row row;  /* cells: valid while the window is sealed */
   uint32_t cell_count; /* with those not sealed yet */
   uint32_t stamp;      /* of the last mst_window_add that had a cell for it */
 } mst_window_slot;

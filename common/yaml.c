@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -10,66 +11,26 @@
 #include <mst/common/buf.h>
 #include <mst/common/file.h>
 
-enum { PATH_BYTES = 512, FIRST_CHILDREN = 8 };
+#include "yaml_node.h"
 
-struct mst_yaml_node {
-  mst_yaml_kind kind;
-  uint32_t line, column;
-  const mst_yaml *yaml;
-  char *path;
-  char *text; /* scalar */
-  bool is_quoted;
-  mst_yaml_node **keys, **children; /* keys: maps only */
-  size_t count, capacity;
-};
-
-struct mst_yaml {
-  char *file;
-  mst_yaml_node *root;
-  size_t node_count;
-};
+enum { PATH_BYTES = 512 /* longer paths are cut: they are for people */, FIRST_CHILDREN = 8 };
 
 /* One file being read. */
 typedef struct reading {
   yaml_parser_t parser;
+  const char *text;
+  size_t size_bytes;
   mst_yaml *yaml;
   mst_diags *diags;
   bool bad;
 } reading;
-
-static void
-node_destroy(mst_yaml_node *node)
-{
-  if (!node)
-    return;
-  for (size_t i = 0; i < node->count; i++) {
-    if (node->keys)
-      node_destroy(node->keys[i]);
-    node_destroy(node->children[i]);
-  }
-  mst_free(node->keys);
-  mst_free(node->children);
-  mst_free(node->path);
-  mst_free(node->text);
-  mst_free(node);
-}
-
-void
-mst_yaml_destroy(mst_yaml *yaml)
-{
-  if (!yaml)
-    return;
-  node_destroy(yaml->root);
-  mst_free(yaml->file);
-  mst_free(yaml);
-}
 
 static void complain_at(reading *in, yaml_mark_t mark, const char *key, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 static void
 complain_at(reading *in, yaml_mark_t mark, const char *key, const char *fmt, ...)
 {
-  char text[512];
+  char text[MST_YAML_MESSAGE_BYTES];
   va_list arguments;
 
   va_start(arguments, fmt);
@@ -77,6 +38,12 @@ complain_at(reading *in, yaml_mark_t mark, const char *key, const char *fmt, ...
   va_end(arguments);
   mst_diags_add(in->diags, in->yaml->file, (uint32_t)mark.line + 1, (uint32_t)mark.column + 1, key, "%s", text);
   in->bad = true;
+}
+
+static yaml_mark_t
+mark_at(const mst_yaml_node *node)
+{
+  return (yaml_mark_t){.line = node->line - 1, .column = node->column - 1};
 }
 
 static mst_yaml_node *
@@ -100,78 +67,137 @@ node_create(reading *in, mst_yaml_kind kind, yaml_mark_t mark, const char *path)
   return node;
 }
 
+/* Where a byte stands. libyaml knows only the offset of bytes that are not UTF-8: it decodes ahead of what it scans. */
+static yaml_mark_t
+mark_of(const reading *in, size_t offset)
+{
+  yaml_mark_t mark = {0};
+
+  for (size_t i = 0; i < offset && i < in->size_bytes; i++) {
+    if (in->text[i] == '\n') {
+      mark.line++;
+      mark.column = 0;
+    } else {
+      mark.column += ((unsigned char)in->text[i] & 0xc0) != 0x80; /* characters, not bytes */
+    }
+  }
+  return mark;
+}
+
 static bool
 next_event(reading *in, yaml_event_t *event)
 {
+  const yaml_parser_t *parser = &in->parser;
+  char context[256] = "";
+
   if (yaml_parser_parse(&in->parser, event))
     return true;
-  const yaml_parser_t *parser = &in->parser;
-  /* A reader error (bad UTF-8) has no mark, only an offset. */
-  yaml_mark_t mark = parser->error == YAML_READER_ERROR ? parser->mark : parser->problem_mark;
-  complain_at(in, mark, "", "not YAML: %s%s%s", parser->problem ? parser->problem : "unreadable", parser->context ? " " : "",
-              parser->context ? parser->context : "");
+  if (parser->error == YAML_MEMORY_ERROR) {
+    complain_at(in, parser->mark, "", "out of memory");
+    return false;
+  }
+  if (parser->error == YAML_READER_ERROR) {
+    complain_at(in, mark_of(in, parser->problem_offset), "", "not YAML: %s", parser->problem);
+    return false;
+  }
+  if (parser->context)
+    snprintf(context, sizeof context, " %s that began on line %zu", parser->context, parser->context_mark.line + 1);
+  complain_at(in, parser->problem_mark, "", "not YAML: %s%s", parser->problem ? parser->problem : "unreadable", context);
   return false;
 }
 
 static bool
-plain_tag(const yaml_char_t *tag)
+is_core_tag(const yaml_char_t *tag, mst_yaml_kind kind)
 {
-  static const char *const core[] = {"!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:bool",
-                                     "tag:yaml.org,2002:null", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"};
+  static const char prefix[] = "tag:yaml.org,2002:";
+  static const char *const core[][6] = {
+      [MST_YAML_SCALAR] = {"str", "int", "float", "bool", "null", NULL}, [MST_YAML_LIST] = {"seq", NULL}, [MST_YAML_MAP] = {"map", NULL}};
 
-  for (size_t i = 0; tag && i < sizeof core / sizeof core[0]; i++)
-    if (strcmp((const char *)tag, core[i]) == 0)
+  if (!tag || strcmp((const char *)tag, "!") == 0)
+    return true;
+  if (strncmp((const char *)tag, prefix, sizeof prefix - 1) != 0)
+    return false;
+  for (size_t i = 0; core[kind][i]; i++)
+    if (strcmp((const char *)tag + sizeof prefix - 1, core[kind][i]) == 0)
       return true;
-  return tag == NULL;
+  return false;
+}
+
+/* A plain scalar that a tag makes a text is as good as a quoted one. (A lone "!" would be, too, but libyaml drops it.) */
+static bool
+is_text_tag(const yaml_char_t *tag)
+{
+  return tag && strcmp((const char *)tag, "tag:yaml.org,2002:str") == 0;
 }
 
 static void
-check_decoration(reading *in, const yaml_event_t *event, const yaml_char_t *anchor, const yaml_char_t *tag, const char *path)
+check_decoration(reading *in, yaml_mark_t mark, mst_yaml_kind kind, const yaml_char_t *anchor, const yaml_char_t *tag, const char *path)
 {
   if (anchor)
-    complain_at(in, event->start_mark, path, "anchors (&%s) are not allowed here; write the value out", (const char *)anchor);
-  if (!plain_tag(tag))
-    complain_at(in, event->start_mark, path, "the tag %s is not allowed here", (const char *)tag);
+    complain_at(in, mark, path, "anchors (&%.80s) are not allowed here; write the value out", (const char *)anchor);
+  if (!is_core_tag(tag, kind))
+    complain_at(in, mark, path, "the tag %.80s is not allowed here; leave it out", (const char *)tag);
 }
 
 static mst_yaml_node *read_node(reading *in, yaml_event_t *event, const char *path, unsigned depth);
 
+/* Of a scalar, or of an alias, which stands for one after the complaint, so that the reading can go on. */
 static mst_yaml_node *
 read_scalar(reading *in, const yaml_event_t *event, const char *path)
 {
+  bool is_alias = event->type == YAML_ALIAS_EVENT;
+  const char *text = is_alias ? "" : (const char *)event->data.scalar.value;
+  size_t bytes = is_alias ? 0 : event->data.scalar.length;
   mst_yaml_node *node = node_create(in, MST_YAML_SCALAR, event->start_mark, path);
 
   if (!node)
     return NULL;
-  check_decoration(in, event, event->data.scalar.anchor, event->data.scalar.tag, path);
-  if (memchr(event->data.scalar.value, '\0', event->data.scalar.length))
-    complain_at(in, event->start_mark, path, "a NUL character is not allowed");
-  node->text = mst_strndup((const char *)event->data.scalar.value, event->data.scalar.length);
-  node->is_quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+  if (is_alias) {
+    complain_at(in, event->start_mark, path, "aliases (*%.80s) are not allowed here; write the value out",
+                (const char *)event->data.alias.anchor);
+  } else {
+    check_decoration(in, event->start_mark, MST_YAML_SCALAR, event->data.scalar.anchor, event->data.scalar.tag, path);
+    node->is_quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE || is_text_tag(event->data.scalar.tag);
+  }
+  if (memchr(text, '\0', bytes))
+    complain_at(in, event->start_mark, path, "a NUL character is not allowed here");
+  node->text = mst_strndup(text, bytes);
   if (!node->text) {
     complain_at(in, event->start_mark, path, "out of memory");
-    node_destroy(node);
+    mst_yaml_node_destroy(node);
     return NULL;
   }
   return node;
 }
 
 static bool
-append(mst_yaml_node *node, mst_yaml_node *key, mst_yaml_node *child)
+grow(mst_yaml_node *node)
 {
-  if (node->count == node->capacity) {
-    size_t capacity = node->capacity ? node->capacity * 2 : FIRST_CHILDREN;
-    mst_yaml_node **children = mst_realloc(node->children, capacity, sizeof(mst_yaml_node *));
-    if (!children)
+  size_t capacity = node->capacity ? node->capacity * 2 : FIRST_CHILDREN;
+
+  mst_yaml_node **children = mst_realloc(node->children, capacity, sizeof(mst_yaml_node *));
+  if (!children)
+    return false;
+  node->children = children;
+  if (node->kind == MST_YAML_MAP) {
+    mst_yaml_node **keys = mst_realloc(node->keys, capacity, sizeof(mst_yaml_node *));
+    if (!keys)
       return false;
-    node->children = children;
-    if (key) {
-      mst_yaml_node **keys = mst_realloc(node->keys, capacity, sizeof(mst_yaml_node *));
-      if (!keys)
-        return false;
-      node->keys = keys;
-    }
-    node->capacity = capacity;
+    node->keys = keys;
+  }
+  node->capacity = capacity;
+  return true;
+}
+
+/* Takes key (NULL in a list) and child, also when it fails. */
+static bool
+append(reading *in, mst_yaml_node *node, mst_yaml_node *key, mst_yaml_node *child)
+{
+  if (node->count == node->capacity && !grow(node)) {
+    complain_at(in, in->parser.mark, node->path, "out of memory");
+    mst_yaml_node_destroy(key);
+    mst_yaml_node_destroy(child);
+    return false;
   }
   if (key)
     node->keys[node->count] = key;
@@ -194,91 +220,124 @@ read_list(reading *in, mst_yaml_node *list, unsigned depth)
     }
     snprintf(path, sizeof path, "%s[%zu]", list->path, list->count);
     mst_yaml_node *child = read_node(in, &event, path, depth + 1);
-    if (!child || !append(list, NULL, child)) {
-      node_destroy(child);
+    if (!child || !append(in, list, NULL, child))
       return false;
-    }
   }
 }
 
-static void
-check_duplicate(reading *in, const mst_yaml_node *map, const mst_yaml_node *key)
+static int
+compare_keys(const void *left, const void *right)
 {
-  for (size_t i = 0; i < map->count; i++)
-    if (strcmp(map->keys[i]->text, key->text) == 0) {
-      yaml_mark_t mark = {.line = key->line - 1, .column = key->column - 1};
-      complain_at(in, mark, key->path, "the key stands twice; first on line %u", map->keys[i]->line);
-      return;
-    }
+  const mst_yaml_node *a = *(mst_yaml_node *const *)left, *b = *(mst_yaml_node *const *)right;
+  int order = strcmp(a->text, b->text);
+
+  if (order == 0)
+    order = (a->line > b->line) - (a->line < b->line);
+  return order ? order : (a->column > b->column) - (a->column < b->column);
 }
 
-/* One entry; false at an error, *ret_end at the map's end. */
-static bool
-read_entry(reading *in, mst_yaml_node *map, unsigned depth, bool *ret_end)
+/* Sorted, so that a map of a hundred thousand keys is no trap. */
+static void
+check_duplicates(reading *in, const mst_yaml_node *map)
+{
+  if (map->count < 2)
+    return;
+  mst_yaml_node **keys = mst_alloc(map->count, sizeof(mst_yaml_node *));
+  if (!keys) {
+    complain_at(in, in->parser.mark, map->path, "out of memory");
+    return;
+  }
+  memcpy(keys, map->keys, map->count * sizeof(mst_yaml_node *));
+  qsort(keys, map->count, sizeof(mst_yaml_node *), compare_keys);
+  for (size_t i = 1, first = 0; i < map->count; i++) {
+    if (strcmp(keys[first]->text, keys[i]->text) != 0)
+      first = i;
+    else if (!keys[first]->is_refused && !keys[i]->is_refused)
+      complain_at(in, mark_at(keys[i]), keys[i]->path, "the key stands twice; first on line %u", keys[first]->line);
+  }
+  mst_free(keys);
+}
+
+/* A key that is a list or map is complained about and stepped over; an empty text stands for it. */
+static mst_yaml_node *
+read_key(reading *in, yaml_event_t *event, const mst_yaml_node *map, unsigned depth)
 {
   char path[PATH_BYTES];
-  yaml_event_t event;
+  mst_yaml_node *key;
 
-  if (!next_event(in, &event))
-    return false;
-  *ret_end = event.type == YAML_MAPPING_END_EVENT;
-  if (*ret_end) {
-    yaml_event_delete(&event);
-    return true;
+  if (event->type == YAML_SCALAR_EVENT) {
+    snprintf(path, sizeof path, "%s%s%s", map->path, map->path[0] ? "." : "", (const char *)event->data.scalar.value);
+    key = read_scalar(in, event, path);
+    yaml_event_delete(event);
+    if (key && strcmp(key->text, "<<") == 0 && !key->is_quoted)
+      complain_at(in, mark_at(key), path, "merge keys are not allowed here; write the values out");
+    return key;
   }
-  if (event.type != YAML_SCALAR_EVENT) {
-    complain_at(in, event.start_mark, map->path, "a key must be a plain text");
-    yaml_event_delete(&event);
-    return false;
+  if (event->type != YAML_ALIAS_EVENT)
+    complain_at(in, event->start_mark, map->path, "a key must be a text, not a list or a map");
+  key = read_node(in, event, map->path, depth + 1);
+  if (key)
+    key->is_refused = true;
+  if (key && !key->text && !(key->text = mst_strdup(""))) {
+    complain_at(in, mark_at(key), map->path, "out of memory");
+    mst_yaml_node_destroy(key);
+    return NULL;
   }
-  snprintf(path, sizeof path, "%s%s%s", map->path, map->path[0] ? "." : "", (const char *)event.data.scalar.value);
-  mst_yaml_node *key = read_scalar(in, &event, path);
-  yaml_event_delete(&event);
-  if (!key)
-    return false;
-  if (strcmp(key->text, "<<") == 0)
-    complain_at(in, (yaml_mark_t){.line = key->line - 1, .column = key->column - 1}, path, "merge keys are not allowed here; write the values out");
-  check_duplicate(in, map, key);
-  mst_yaml_node *child = next_event(in, &event) ? read_node(in, &event, path, depth + 1) : NULL;
-  if (!child || !append(map, key, child)) {
-    node_destroy(key);
-    node_destroy(child);
-    return false;
-  }
-  return true;
+  return key;
 }
 
-/* Takes the event. */
+static bool
+read_map(reading *in, mst_yaml_node *map, unsigned depth)
+{
+  yaml_event_t event;
+
+  for (;;) {
+    if (!next_event(in, &event))
+      return false;
+    if (event.type == YAML_MAPPING_END_EVENT) {
+      yaml_event_delete(&event);
+      return true;
+    }
+    mst_yaml_node *key = read_key(in, &event, map, depth);
+    if (!key)
+      return false;
+    mst_yaml_node *child = next_event(in, &event) ? read_node(in, &event, key->path, depth + 1) : NULL;
+    if (!child) {
+      mst_yaml_node_destroy(key);
+      return false;
+    }
+    if (!append(in, map, key, child))
+      return false;
+  }
+}
+
+/* Takes the event. NULL when the reading cannot go on; the complaint is made. */
 static mst_yaml_node *
 read_node(reading *in, yaml_event_t *event, const char *path, unsigned depth)
 {
   mst_yaml_node *node = NULL;
-  bool good = false, end = false;
+  bool is_good = false;
 
   if (depth > MST_YAML_MAX_DEPTH) {
     complain_at(in, event->start_mark, path, "nested deeper than %d", MST_YAML_MAX_DEPTH);
-  } else if (event->type == YAML_SCALAR_EVENT) {
-    node = read_scalar(in, event, path);
-    good = node != NULL;
   } else if (event->type == YAML_SEQUENCE_START_EVENT) {
-    check_decoration(in, event, event->data.sequence_start.anchor, event->data.sequence_start.tag, path);
+    check_decoration(in, event->start_mark, MST_YAML_LIST, event->data.sequence_start.anchor, event->data.sequence_start.tag, path);
     node = node_create(in, MST_YAML_LIST, event->start_mark, path);
-    good = node && read_list(in, node, depth);
+    is_good = node && read_list(in, node, depth);
   } else if (event->type == YAML_MAPPING_START_EVENT) {
-    check_decoration(in, event, event->data.mapping_start.anchor, event->data.mapping_start.tag, path);
+    check_decoration(in, event->start_mark, MST_YAML_MAP, event->data.mapping_start.anchor, event->data.mapping_start.tag, path);
     node = node_create(in, MST_YAML_MAP, event->start_mark, path);
-    good = node != NULL;
-    while (good && !end)
-      good = read_entry(in, node, depth, &end);
-  } else if (event->type == YAML_ALIAS_EVENT) {
-    complain_at(in, event->start_mark, path, "aliases (*%s) are not allowed here; write the value out", (const char *)event->data.alias.anchor);
-  } else {
-    complain_at(in, event->start_mark, path, "a value is missing here");
+    is_good = node && read_map(in, node, depth);
+    if (node)
+      check_duplicates(in, node);
+  } else { /* libyaml's grammar leaves only scalars and aliases */
+    node = read_scalar(in, event, path);
+    is_good = node != NULL;
   }
   yaml_event_delete(event);
-  if (good)
+  if (is_good)
     return node;
-  node_destroy(node);
+  mst_yaml_node_destroy(node);
   return NULL;
 }
 
@@ -297,7 +356,8 @@ read_stream(reading *in)
       yaml_event_delete(&event);
       return;
     }
-    if (type == YAML_STREAM_START_EVENT || type == YAML_DOCUMENT_START_EVENT || type == YAML_DOCUMENT_END_EVENT || type == YAML_STREAM_END_EVENT) {
+    if (type == YAML_STREAM_START_EVENT || type == YAML_DOCUMENT_START_EVENT || type == YAML_DOCUMENT_END_EVENT ||
+        type == YAML_STREAM_END_EVENT) {
       yaml_event_delete(&event);
       if (type == YAML_STREAM_END_EVENT)
         return;
@@ -319,8 +379,10 @@ mst_yaml_parse(const char *name, const char *text, size_t size_bytes, mst_diags 
     mst_yaml_destroy(in.yaml);
     return NULL;
   }
+  in.text = text;
+  in.size_bytes = size_bytes;
   if (size_bytes > MST_YAML_MAX_BYTES) {
-    mst_diags_add(diags, name, 0, 0, "", "%zu bytes; at most %d", size_bytes, MST_YAML_MAX_BYTES);
+    mst_diags_add(diags, name, 0, 0, "", "the file has %zu bytes; at most %d are read", size_bytes, MST_YAML_MAX_BYTES);
     in.bad = true;
   } else {
     yaml_parser_set_input_string(&in.parser, (const unsigned char *)text, size_bytes);
@@ -352,103 +414,4 @@ mst_yaml_load(const char *path, mst_diags *diags)
     yaml = mst_yaml_parse(path, mst_buf_text(&text), text.size_bytes, diags);
   mst_buf_done(&text);
   return yaml;
-}
-
-const mst_yaml_node *
-mst_yaml_root(const mst_yaml *yaml)
-{
-  return yaml->root;
-}
-
-const char *
-mst_yaml_file(const mst_yaml *yaml)
-{
-  return yaml->file;
-}
-
-mst_yaml_kind
-mst_yaml_node_kind(const mst_yaml_node *node)
-{
-  return node->kind;
-}
-
-uint32_t
-mst_yaml_node_line(const mst_yaml_node *node)
-{
-  return node->line;
-}
-
-uint32_t
-mst_yaml_node_column(const mst_yaml_node *node)
-{
-  return node->column;
-}
-
-const char *
-mst_yaml_node_path(const mst_yaml_node *node)
-{
-  return node->path;
-}
-
-const char *
-mst_yaml_node_file(const mst_yaml_node *node)
-{
-  return node->yaml->file;
-}
-
-const char *
-mst_yaml_node_text(const mst_yaml_node *node)
-{
-  return node->text ? node->text : "";
-}
-
-bool
-mst_yaml_node_is_quoted(const mst_yaml_node *node)
-{
-  return node->is_quoted;
-}
-
-bool
-mst_yaml_node_is_null(const mst_yaml_node *node)
-{
-  return node->kind == MST_YAML_SCALAR && !node->is_quoted && (node->text[0] == '\0' || strcmp(node->text, "~") == 0 || strcmp(node->text, "null") == 0);
-}
-
-size_t
-mst_yaml_node_count(const mst_yaml_node *node)
-{
-  return node->count;
-}
-
-const mst_yaml_node *
-mst_yaml_node_at(const mst_yaml_node *node, size_t index)
-{
-  return index < node->count ? node->children[index] : NULL;
-}
-
-const mst_yaml_node *
-mst_yaml_node_key_at(const mst_yaml_node *node, size_t index)
-{
-  return node->keys && index < node->count ? node->keys[index] : NULL;
-}
-
-const mst_yaml_node *
-mst_yaml_node_get(const mst_yaml_node *node, const char *key)
-{
-  for (size_t i = 0; node->kind == MST_YAML_MAP && i < node->count; i++)
-    if (strcmp(node->keys[i]->text, key) == 0)
-      return node->children[i];
-  return NULL;
-}
-
-void
-mst_yaml_complain(mst_diags *diags, const mst_yaml_node *node, const char *fmt, ...)
-{
-  char text[1024];
-  va_list arguments;
-
-  va_start(arguments, fmt);
-  vsnprintf(text, sizeof text, fmt, arguments);
-  va_end(arguments);
-  mst_diags_add(diags, node->yaml->file, node->line, node->column, node->path, "%s", text);
 }

@@ -15,6 +15,7 @@ enum {
 };
 
 static const char prefix[] = "mst1.";
+static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 static const char tag_context[] = "muster/1/enrol";
 
 static_assert(PREFIX_BYTES + sodium_base64_ENCODED_LEN(TOKEN_BYTES, sodium_base64_VARIANT_URLSAFE_NO_PADDING) <= MST_TOKEN_TEXT_BYTES,
@@ -46,9 +47,11 @@ mst_token_parse(const char *text, mst_token *ret_token, mst_errctx *ctx)
   if (strncmp(text, prefix, PREFIX_BYTES) != 0)
     return mst_fail(ctx, MST_EMALFORMED, "token: does not begin with \"%s\"; give the whole string that `muster token new` printed",
                     prefix);
+  /* libsodium 1.0.18 takes some bytes over 0x7F for letters. */
+  bool foreign = strspn(text + PREFIX_BYTES, alphabet) != length - PREFIX_BYTES;
   int failed = sodium_base642bin(bytes, sizeof bytes, text + PREFIX_BYTES, length - PREFIX_BYTES, NULL, &size_bytes, NULL,
                                  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-  if (failed != 0 || size_bytes != sizeof bytes) {
+  if (foreign || failed != 0 || size_bytes != sizeof bytes) {
     sodium_memzero(bytes, sizeof bytes);
     return mst_fail(ctx, MST_EMALFORMED,
                     "token: is cut or mistyped (%zu characters); give the whole string that `muster token new` printed", length);

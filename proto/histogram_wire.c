@@ -8,7 +8,7 @@
 
 #include "pack.h"
 
-enum { HISTOGRAM_ELEMENTS = 10, SUM_BYTES = 16 };
+enum { HISTOGRAM_ELEMENTS = 10, SUM_BYTES = 16, SUM_MAX_BITS = 80 };
 
 /* A histogram whose counts need no heap. */
 struct flat {
@@ -36,32 +36,21 @@ pack_sum(msgpack_packer *pack, mst_fixed sum)
   mst_pack_bin(pack, bytes, sizeof bytes);
 }
 
-/* What mst_hist_valid does not look at: extremes that are numbers in their order, and a mean between them (a sum that cannot be would make
- * merged ones overflow). */
-static mst_err
-check_extremes(const mst_hist *hist, mst_errctx *ctx)
-{
-  const double bound = 0x1p63, slack = 0x1p-30; /* each value was rounded to half a step of 2^-30 at most */
-
-  if (hist->count == 0) {
-    if (hist->sum != 0)
-      return mst_fail(ctx, MST_EMALFORMED, "histogram.sum: is not 0 though nothing was counted");
-    return MST_OK;
-  }
-  if (!(hist->min >= -bound && hist->max < bound && hist->min <= hist->max))
-    return mst_fail(ctx, MST_EMALFORMED, "histogram: min %g and max %g cannot be", hist->min, hist->max);
-  double mean = mst_fixed_mean(hist->sum, hist->count);
-  if (!(mean >= hist->min - slack - fabs(hist->min) * 1e-12 && mean <= hist->max + slack + fabs(hist->max) * 1e-12))
-    return mst_fail(ctx, MST_EMALFORMED, "histogram.sum: the mean %g is not between min %g and max %g", mean, hist->min, hist->max);
-  return MST_OK;
-}
-
+/* What mst_hist_valid does not look at: a sum that the samples can have, and that some 2^17 merges of such ones cannot make overflow. */
 static mst_err
 check_histogram(const mst_hist *hist, mst_errctx *ctx)
 {
+  const mst_fixed most = MST_FIXED_ONE << SUM_MAX_BITS;
+  const double slack = 0x1p-30; /* each value was rounded by half a step of 2^-30 at most */
+
   if (!mst_hist_valid(hist))
-    return mst_fail(ctx, MST_EMALFORMED, "histogram: its lengths, scale and counts do not agree");
-  return check_extremes(hist, ctx);
+    return mst_fail(ctx, MST_EMALFORMED, "histogram: its lengths, scale, counts and extremes do not agree");
+  if (hist->sum > most || hist->sum < -most)
+    return mst_fail(ctx, MST_ELIMIT, "histogram.sum: is over 2^%d", SUM_MAX_BITS);
+  double mean = mst_fixed_mean(hist->sum, hist->count);
+  if (hist->count > 0 && !(mean >= hist->min - slack - fabs(hist->min) * 1e-12 && mean <= hist->max + slack + fabs(hist->max) * 1e-12))
+    return mst_fail(ctx, MST_EMALFORMED, "histogram.sum: the mean %g is not between min %g and max %g", mean, hist->min, hist->max);
+  return MST_OK;
 }
 
 mst_err

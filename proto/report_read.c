@@ -256,29 +256,18 @@ mst_report_decode(mst_bytes body, mst_report *ret_report, mst_errctx *ctx)
 mst_err
 mst_report_next_sample(mst_report *report, mst_sample *ret_sample, mst_errctx *ctx)
 {
-  mst_sample sample;
-
+  /* Decode has read every byte once, so this cannot fail, and needs no copy to leave *ret_sample alone. */
   if (report->samples_left == 0)
     return MST_EABSENT;
-  mst_err err = read_sample(&report->samples, report->header.definitions, &sample, ctx);
-  if (err != MST_OK)
-    return err;
   report->samples_left--;
-  *ret_sample = sample;
-  return MST_OK;
+  return read_sample(&report->samples, report->header.definitions, ret_sample, ctx);
 }
 
 mst_err
 mst_report_next_event(mst_report *report, mst_event *ret_event, mst_errctx *ctx)
 {
-  mst_event event;
-
   if (report->events_left == 0)
     return MST_EABSENT;
-  mst_err err = read_event(&report->events, report->header.definitions, &event, ctx);
-  if (err != MST_OK)
-    return err;
   report->events_left--;
-  *ret_event = event;
-  return MST_OK;
+  return read_event(&report->events, report->header.definitions, ret_event, ctx);
 }

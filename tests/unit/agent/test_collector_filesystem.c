@@ -287,7 +287,7 @@ Test(filesystem, real_root__is_read_and_the_list_of_mounts_watched)
 
   rig_init(&rig, NULL);
   rmdir(rig.root);
-  strcpy(rig.root, "/");
+  snprintf(rig.root, sizeof rig.root, "/");
   rig_start(&rig, "filesystem", "types=tmpfs,proc;mounts=/proc");
   rig_tick(&rig, 0);
   rig_expect_collector(&rig, "ok", "");

@@ -283,7 +283,7 @@ Test(processes, this_very_process_on_the_real_proc__is_found)
 
   rig_init(&rig, NULL);
   rmdir(rig.root);
-  strcpy(rig.root, "/");
+  snprintf(rig.root, sizeof rig.root, "/");
   rig_start(&rig, "processes", "names=agent_test_coll*");
   rig_tick(&rig, 0);
   cr_expect_geq(rig_number(&rig, "muster.process.count", "process.name=agent_test_coll*"), 1);

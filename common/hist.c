@@ -31,8 +31,8 @@ mst_hist_done(mst_hist *hist)
 }
 
 /* floor(log2(mantissa) * 2^bits) for mantissa in [1, 2), given with 63 binary places: squaring doubles the logarithm, and whenever the
- * square reaches 2 the next bit is 1. Integers only, so that every machine gets the same bits; and the first n bits do not depend on how many
- * are asked for, so that lowering the scale is the same as having measured at the lower scale. */
+ * square reaches 2 the next bit is 1. Integers only, so that every machine gets the same bits; and the first n bits do not depend on how
+ * many are asked for, so that lowering the scale is the same as having measured at the lower scale. */
 static int32_t
 log2_bits(uint64_t mantissa, int32_t bits)
 {
@@ -120,7 +120,8 @@ refit(mst_hist *hist, int32_t scale, range positive, range negative)
   range old_positive = range_of(&hist->positive), old_negative = range_of(&hist->negative);
   mst_hist_side new_positive, new_negative;
 
-  if (scale == hist->scale && memcmp(&positive, &old_positive, sizeof positive) == 0 && memcmp(&negative, &old_negative, sizeof negative) == 0)
+  if (scale == hist->scale && memcmp(&positive, &old_positive, sizeof positive) == 0 &&
+      memcmp(&negative, &old_negative, sizeof negative) == 0)
     return true;
   if (!side_create(positive, &new_positive))
     return false;
@@ -153,14 +154,16 @@ fit_scale(int32_t scale, range *positive, range *negative)
 mst_err
 mst_hist_add(mst_hist *hist, double value, uint64_t count, mst_errctx *ctx)
 {
-  mst_fixed step;
+  mst_fixed step, sum;
 
   if (!mst_fixed_from_double(value, &step))
-    return mst_fail(ctx, MST_EMALFORMED, "histogram: %g is not a number that it can hold", value);
+    return mst_fail(ctx, MST_EMALFORMED, "histogram: %g is not a number that it can hold; it must be between -2^63 and 2^63", value);
   if (count == 0)
     return MST_OK;
-  if (hist->count > INT64_MAX - count || count > INT64_MAX)
+  if (count > INT64_MAX || hist->count > INT64_MAX - count)
     return mst_fail(ctx, MST_ELIMIT, "histogram: over 2^63 samples");
+  if (__builtin_mul_overflow(step, (mst_fixed)count, &sum) || __builtin_add_overflow(hist->sum, sum, &sum))
+    return mst_fail(ctx, MST_ELIMIT, "histogram: the sum of its samples is over 2^97");
   if (value != 0) {
     range positive = range_of(&hist->positive), negative = range_of(&hist->negative);
     range *own = value > 0 ? &positive : &negative;
@@ -173,6 +176,7 @@ mst_hist_add(mst_hist *hist, double value, uint64_t count, mst_errctx *ctx)
     mst_hist_side *side = value > 0 ? &hist->positive : &hist->negative;
     side->counts[index - side->offset] += count;
   } else {
+    value = 0; /* -0 would make the extremes' bytes depend on the order */
     hist->zero_count += count;
   }
   if (hist->count == 0 || value < hist->min)
@@ -180,17 +184,19 @@ mst_hist_add(mst_hist *hist, double value, uint64_t count, mst_errctx *ctx)
   if (hist->count == 0 || value > hist->max)
     hist->max = value;
   hist->count += count;
-  hist->sum += step * (mst_fixed)count;
+  hist->sum = sum;
   return MST_OK;
 }
 
 mst_err
 mst_hist_merge(mst_hist *into, const mst_hist *from, mst_errctx *ctx)
 {
-  if (from->count == 0)
-    return MST_OK;
-  if (into->count > INT64_MAX - from->count)
+  mst_fixed sum;
+
+  if (from->count > INT64_MAX || into->count > INT64_MAX - from->count)
     return mst_fail(ctx, MST_ELIMIT, "histogram: over 2^63 samples");
+  if (__builtin_add_overflow(into->sum, from->sum, &sum))
+    return mst_fail(ctx, MST_ELIMIT, "histogram: the sum of its samples is over 2^97");
   int32_t scale = into->scale < from->scale ? into->scale : from->scale;
   range positive = join(shift(range_of(&into->positive), into->scale - scale), shift(range_of(&from->positive), from->scale - scale));
   range negative = join(shift(range_of(&into->negative), into->scale - scale), shift(range_of(&from->negative), from->scale - scale));
@@ -200,12 +206,12 @@ mst_hist_merge(mst_hist *into, const mst_hist *from, mst_errctx *ctx)
   pour(&from->positive, from->scale - scale, &into->positive);
   pour(&from->negative, from->scale - scale, &into->negative);
   into->zero_count += from->zero_count;
-  if (into->count == 0 || from->min < into->min)
+  if (from->count > 0 && (into->count == 0 || from->min < into->min))
     into->min = from->min;
-  if (into->count == 0 || from->max > into->max)
+  if (from->count > 0 && (into->count == 0 || from->max > into->max))
     into->max = from->max;
   into->count += from->count;
-  into->sum += from->sum;
+  into->sum = sum;
   return MST_OK;
 }
 
@@ -253,14 +259,16 @@ mst_hist_downscale(mst_hist *hist, int32_t by)
 static bool
 side_equal(const mst_hist_side *a, const mst_hist_side *b)
 {
-  return a->length == b->length && (a->length == 0 || (a->offset == b->offset && memcmp(a->counts, b->counts, a->length * sizeof *a->counts) == 0));
+  return a->length == b->length &&
+         (a->length == 0 || (a->offset == b->offset && memcmp(a->counts, b->counts, a->length * sizeof *a->counts) == 0));
 }
 
 bool
 mst_hist_equal(const mst_hist *a, const mst_hist *b)
 {
   return a->scale == b->scale && a->count == b->count && a->zero_count == b->zero_count && a->sum == b->sum &&
-         (a->count == 0 || (a->min == b->min && a->max == b->max)) && side_equal(&a->positive, &b->positive) && side_equal(&a->negative, &b->negative);
+         (a->count == 0 || (a->min == b->min && a->max == b->max)) && side_equal(&a->positive, &b->positive) &&
+         side_equal(&a->negative, &b->negative);
 }
 
 /* Ends that are not empty, indices that a double of this scale can have, and a total that does not overflow. */
@@ -268,7 +276,7 @@ static bool
 side_valid(const mst_hist_side *side, int32_t scale, uint64_t *total)
 {
   if (side->length == 0)
-    return side->offset == 0 || side->counts == NULL;
+    return side->offset == 0;
   if (!side->counts || side->length > MST_HIST_MAX_BUCKETS || side->counts[0] == 0 || side->counts[side->length - 1] == 0)
     return false;
   int64_t least = scale > 0 ? (int64_t)DOUBLE_EXPONENT_LEAST * (1LL << scale) - 1 : (int64_t)(DOUBLE_EXPONENT_LEAST - 1) >> -scale;
@@ -293,16 +301,20 @@ extreme_fits(double value, int32_t scale, const mst_hist_side *side, bool far_en
 static bool
 extremes_valid(const mst_hist *hist)
 {
-  const double limit = 9223372036854775808.0;
+  const double limit = 0x1p63;
 
   if (!isfinite(hist->min) || !isfinite(hist->max) || hist->min > hist->max || hist->min <= -limit || hist->max >= limit)
     return false;
-  bool low = hist->min < 0   ? extreme_fits(hist->min, hist->scale, &hist->negative, true)
-             : hist->min > 0 ? hist->negative.length == 0 && hist->zero_count == 0 && extreme_fits(hist->min, hist->scale, &hist->positive, false)
-                             : hist->negative.length == 0 && hist->zero_count > 0;
-  bool high = hist->max > 0   ? extreme_fits(hist->max, hist->scale, &hist->positive, true)
-              : hist->max < 0 ? hist->positive.length == 0 && hist->zero_count == 0 && extreme_fits(hist->max, hist->scale, &hist->negative, false)
-                              : hist->positive.length == 0 && hist->zero_count > 0;
+  if ((hist->min == 0 && signbit(hist->min)) || (hist->max == 0 && signbit(hist->max)))
+    return false;
+  bool low = hist->min < 0 ? extreme_fits(hist->min, hist->scale, &hist->negative, true)
+             : hist->min > 0
+                 ? hist->negative.length == 0 && hist->zero_count == 0 && extreme_fits(hist->min, hist->scale, &hist->positive, false)
+                 : hist->negative.length == 0 && hist->zero_count > 0;
+  bool high = hist->max > 0 ? extreme_fits(hist->max, hist->scale, &hist->positive, true)
+              : hist->max < 0
+                  ? hist->positive.length == 0 && hist->zero_count == 0 && extreme_fits(hist->max, hist->scale, &hist->negative, false)
+                  : hist->positive.length == 0 && hist->zero_count > 0;
   return low && high;
 }
 
@@ -339,13 +351,16 @@ power_of_base(int64_t numerator, int32_t scale)
   return ldexp(result, (int)whole);
 }
 
-/* 2lu/(l+u) of bucket i; its distance from any value of the bucket is at most (base-1)/(base+1) of that value. */
+/* 2lu/(l+u) of bucket i; its distance from any value of the bucket is at most (base-1)/(base+1) of that value. An edge that is beyond the
+ * doubles is replaced by what the formula goes to. */
 static double
 bucket_middle(int64_t index, int32_t scale)
 {
   double low = power_of_base(index, scale), high = power_of_base(index + 1, scale);
 
-  return low == 0 ? high / 2 : isinf(high) ? low * 2 : low * (2 / (1 + low / high));
+  if (low == 0)
+    return ldexp(1, DOUBLE_EXPONENT_LEAST);
+  return isinf(high) ? low * 2 : low * (2 / (1 + low / high));
 }
 
 double
@@ -383,8 +398,9 @@ mst_hist_quantile(const mst_hist *hist, double q)
 {
   if (hist->count == 0 || isnan(q))
     return NAN;
-  double wanted = ceil((q < 0 ? 0 : q > 1 ? 1 : q) * (double)hist->count);
-  uint64_t rank = wanted < 1 ? 1 : wanted >= (double)hist->count ? hist->count : (uint64_t)wanted;
+  /* The slack: 0.07 is a little over 7/100 as a double, and must not ask for the 8th of 100 samples. */
+  double wanted = ceil(q * (double)hist->count * (1 - 0x1p-50));
+  uint64_t rank = q >= 1 || wanted >= (double)hist->count ? hist->count : wanted < 1 ? 1 : (uint64_t)wanted;
   double value = value_at_rank(hist, rank);
   return value < hist->min ? hist->min : value > hist->max ? hist->max : value;
 }

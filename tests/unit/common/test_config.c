@@ -177,7 +177,7 @@ Test(config, absent_keys__get_their_defaults)
 Test(config, no_node__gives_defaults_and_names_what_is_missing)
 {
   cr_expect_not(mst_config_map(NULL, &sample_schema, &got, &diags));
-  expect_diags("no node", (const char *const[]){": missing key name (a text)", NULL});
+  expect_diags("no node", (const char *const[]){"missing key name (a text)", NULL});
   cr_expect_eq(got.count, 3);
   cr_expect_null(got.place.node);
 }
@@ -193,71 +193,70 @@ Test(config, lone_scalar__is_a_list_of_one_and_empty_lists_are_lists)
   cr_expect_eq(got.hosts.count, 0);
 }
 
+/* One text, the errors that it must give. */
+static const struct {
+  const char *text;
+  const char *lines[8];
+} wrong[] = {
+    {"{}", {"t.yml:1:1: missing key name (a text)"}},
+    {"[name]", {"t.yml:1:1: the sample must be a map of keys and values"}},
+    {"x", {"t.yml:1:1: the sample must be a map of keys and values"}},
+    {"nmae: x\n", {"t.yml:1:1: missing key name (a text)", "t.yml:1:1: nmae: unknown key; did you mean name?"}},
+    {"name: x\nintervall: 5s\n",
+     {"t.yml:2:1: intervall: unknown key; known keys are: name, on, count, weight, ratio, wait, size, level, hosts, labels, tls, "
+      "collectors, check"}},
+    {"name: x\nab: 1\n",
+     {"t.yml:2:1: ab: unknown key; known keys are: name, on, count, weight, ratio, wait, size, level, hosts, labels, tls, collectors, "
+      "check"}},
+    {"name: x\ncollectors: [{id: a, intervl: 5s}]\n", {"t.yml:2:22: collectors[0].intervl: unknown key; did you mean interval?"}},
+    {"name:\n", {"t.yml:1:6: name: the value is missing; it wants a text"}},
+    {"name: x\ntls:\nhosts:\nlabels: ~\ncollectors: null\n",
+     {"t.yml:2:5: tls: the value is missing; it wants a map", "t.yml:3:7: hosts: the value is missing; it wants a list of texts",
+      "t.yml:4:9: labels: the value is missing; it wants a map of texts",
+      "t.yml:5:13: collectors: the value is missing; it wants a list of maps"}},
+    {"name: [x]\n", {"t.yml:1:7: name: wants a text, but a list stands here"}},
+    {"name: x\ncount: {a: b}\n", {"t.yml:2:8: count: wants a whole number, but a map stands here"}},
+    {"name: x\non: yes\n", {"t.yml:2:5: on: not true or false: \"yes\""}},
+    {"name: x\non: 'true'\n", {"t.yml:2:5: on: not true or false: \"true\" is a text; write it without quotes"}},
+    {"name: x\ncount: \"8\"\n", {"t.yml:2:8: count: not a whole number: \"8\" is a text; write it without quotes"}},
+    {"name: x\ncount: 8.5\n", {"t.yml:2:8: count: not a whole number: \"8.5\""}},
+    {"name: x\ncount: 0x8\n", {"t.yml:2:8: count: not a whole number: \"0x8\""}},
+    {"name: x\ncount: 99999999999999999999\n",
+     {"t.yml:2:8: count: 99999999999999999999 is out of range; a whole number has at most 63 bits"}},
+    {"name: x\ncount: 11\n", {"t.yml:2:8: count: 11 is out of range; it must be 1 to 10"}},
+    {"name: x\nweight: much\n", {"t.yml:2:9: weight: not a number: \"much\""}},
+    {"name: x\nweight: 5%\n", {"t.yml:2:9: weight: not a number: \"5%\"; it must have no unit"}},
+    {"name: x\nweight: \"1\"\n", {"t.yml:2:9: weight: not a number: \"1\" is a text; write it without quotes"}},
+    {"name: x\nweight: -1.5\n", {"t.yml:2:9: weight: -1.5 is out of range; it must be -1 to 1"}},
+    {"name: x\nratio: 95\n", {"t.yml:2:8: ratio: not a ratio: \"95\"; it must be within 0% and 100%; write 95% or 0.95"}},
+    {"name: x\nratio: 5s\n", {"t.yml:2:8: ratio: not a ratio: \"5s\"; write 95% or 0.95"}},
+    {"name: x\nwait: 10 minutes\n", {"t.yml:2:7: wait: not a duration: \"10 minutes\"; write 10m, 90s, 1h30m or 500ms"}},
+    {"name: x\ncollectors: [{id: a, interval: 10ms}]\n", {"t.yml:2:32: collectors[0].interval: 10ms is out of range; it must be 1s to 1h"}},
+    {"name: x\nsize: big\n", {"t.yml:2:7: size: not a size: \"big\"; write 64MB, 8GiB or a whole number of bytes"}},
+    {"name: x\nsize: 2GB\n", {"t.yml:2:7: size: 2GB is out of range; it must be 1000000 bytes to 1000000000 bytes"}},
+    {"name: x\nlevel: hihg\n", {"t.yml:2:8: level: \"hihg\" is not known here; choose low, middle or high"}},
+    {"name: x\nhosts: {a: b}\n", {"t.yml:2:8: hosts: wants a list of texts, but a map stands here"}},
+    {"name: x\nhosts: [a, b, c, d]\n", {"t.yml:2:8: hosts: 4 entries; there must be 0 to 3"}},
+    {"name: x\nhosts: [a, [b], ~]\n",
+     {"t.yml:2:12: hosts[1]: wants a text", "t.yml:2:17: hosts[2]: the value is missing; it wants a text"}},
+    {"name: x\nlabels: [a]\n", {"t.yml:2:9: labels: wants a map of texts, but a list stands here"}},
+    {"name: x\nlabels: {a: {b: c}, d: }\n",
+     {"t.yml:2:13: labels.a: wants a text", "t.yml:2:24: labels.d: the value is missing; it wants a text"}},
+    {"name: x\ntls: 5\n", {"t.yml:2:6: tls: the tls must be a map of keys and values"}},
+    {"name: x\ncollectors: {id: a}\n", {"t.yml:2:13: collectors: wants a list of maps, but a map stands here"}},
+    {"name: x\ncollectors: [{id: a}, b, ]\n", {"t.yml:2:23: collectors[1]: the collector must be a map of keys and values"}},
+    {"name: x\ncollectors: [{}]\n", {"t.yml:2:14: collectors[0]: missing key id (a text)"}},
+    {"name: x\ncollectors: [{id: ''}]\n", {"t.yml:2:19: collectors[0].id: a text of 0 characters; it must have 1 to 8"}},
+    {"name: x\ncollectors: [{id: '\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244'}]\n", {NULL}},
+    {"name: x\ncollectors:\n - id: cpu\n - id: disk\n - id: cpu\n - id: 'cpu'\n",
+     {"t.yml:5:8: collectors[2].id: duplicate id cpu; first on line 3", "t.yml:6:8: collectors[3].id: duplicate id cpu; first on line 3"}},
+};
+
 Test(config, wrong_values__each_give_one_error_with_its_place)
 {
-  static const struct {
-    const char *text;
-    const char *lines[8];
-  } cases[] = {
-      {"{}", {"t.yml:1:1: missing key name (a text)"}},
-      {"[name]", {"t.yml:1:1: the sample must be a map of keys and values"}},
-      {"x", {"t.yml:1:1: the sample must be a map of keys and values"}},
-      {"nmae: x\n", {"t.yml:1:1: missing key name (a text)", "t.yml:1:1: nmae: unknown key; did you mean name?"}},
-      {"name: x\nintervall: 5s\n",
-       {"t.yml:2:1: intervall: unknown key; known keys are: name, on, count, weight, ratio, wait, size, level, hosts, labels, tls, "
-        "collectors, check"}},
-      {"name: x\nab: 1\n",
-       {"t.yml:2:1: ab: unknown key; known keys are: name, on, count, weight, ratio, wait, size, level, hosts, labels, tls, collectors, "
-        "check"}},
-      {"name: x\ncollectors: [{id: a, intervl: 5s}]\n", {"t.yml:2:22: collectors[0].intervl: unknown key; did you mean interval?"}},
-      {"name:\n", {"t.yml:1:6: name: the value is missing; it wants a text"}},
-      {"name: x\ntls:\nhosts:\nlabels: ~\ncollectors: null\n",
-       {"t.yml:2:5: tls: the value is missing; it wants a map", "t.yml:3:7: hosts: the value is missing; it wants a list of texts",
-        "t.yml:4:9: labels: the value is missing; it wants a map of texts",
-        "t.yml:5:13: collectors: the value is missing; it wants a list of maps"}},
-      {"name: [x]\n", {"t.yml:1:7: name: wants a text, but a list stands here"}},
-      {"name: x\ncount: {a: b}\n", {"t.yml:2:8: count: wants a whole number, but a map stands here"}},
-      {"name: x\non: yes\n", {"t.yml:2:5: on: not true or false: \"yes\""}},
-      {"name: x\non: 'true'\n", {"t.yml:2:5: on: not true or false: \"true\" is a text; write it without quotes"}},
-      {"name: x\ncount: \"8\"\n", {"t.yml:2:8: count: not a whole number: \"8\" is a text; write it without quotes"}},
-      {"name: x\ncount: 8.5\n", {"t.yml:2:8: count: not a whole number: \"8.5\""}},
-      {"name: x\ncount: 0x8\n", {"t.yml:2:8: count: not a whole number: \"0x8\""}},
-      {"name: x\ncount: 99999999999999999999\n",
-       {"t.yml:2:8: count: 99999999999999999999 is out of range; a whole number has at most 63 bits"}},
-      {"name: x\ncount: 11\n", {"t.yml:2:8: count: 11 is out of range; it must be 1 to 10"}},
-      {"name: x\nweight: much\n", {"t.yml:2:9: weight: not a number: \"much\""}},
-      {"name: x\nweight: 5%\n", {"t.yml:2:9: weight: not a number: \"5%\"; it must have no unit"}},
-      {"name: x\nweight: \"1\"\n", {"t.yml:2:9: weight: not a number: \"1\" is a text; write it without quotes"}},
-      {"name: x\nweight: -1.5\n", {"t.yml:2:9: weight: -1.5 is out of range; it must be -1 to 1"}},
-      {"name: x\nratio: 95\n", {"t.yml:2:8: ratio: not a ratio: \"95\"; it must be within 0% and 100%; write 95% or 0.95"}},
-      {"name: x\nratio: 5s\n", {"t.yml:2:8: ratio: not a ratio: \"5s\"; write 95% or 0.95"}},
-      {"name: x\nwait: 10 minutes\n", {"t.yml:2:7: wait: not a duration: \"10 minutes\"; write 10m, 90s, 1h30m or 500ms"}},
-      {"name: x\ncollectors: [{id: a, interval: 10ms}]\n",
-       {"t.yml:2:32: collectors[0].interval: 10ms is out of range; it must be 1s to 1h"}},
-      {"name: x\nsize: big\n", {"t.yml:2:7: size: not a size: \"big\"; write 64MB, 8GiB or a whole number of bytes"}},
-      {"name: x\nsize: 2GB\n", {"t.yml:2:7: size: 2GB is out of range; it must be 1000000 bytes to 1000000000 bytes"}},
-      {"name: x\nlevel: hihg\n", {"t.yml:2:8: level: \"hihg\" is not known here; choose low, middle or high"}},
-      {"name: x\nhosts: {a: b}\n", {"t.yml:2:8: hosts: wants a list of texts, but a map stands here"}},
-      {"name: x\nhosts: [a, b, c, d]\n", {"t.yml:2:8: hosts: 4 entries; there must be 0 to 3"}},
-      {"name: x\nhosts: [a, [b], ~]\n",
-       {"t.yml:2:12: hosts[1]: wants a text", "t.yml:2:17: hosts[2]: the value is missing; it wants a text"}},
-      {"name: x\nlabels: [a]\n", {"t.yml:2:9: labels: wants a map of texts, but a list stands here"}},
-      {"name: x\nlabels: {a: {b: c}, d: }\n",
-       {"t.yml:2:13: labels.a: wants a text", "t.yml:2:24: labels.d: the value is missing; it wants a text"}},
-      {"name: x\ntls: 5\n", {"t.yml:2:6: tls: the tls must be a map of keys and values"}},
-      {"name: x\ncollectors: {id: a}\n", {"t.yml:2:13: collectors: wants a list of maps, but a map stands here"}},
-      {"name: x\ncollectors: [{id: a}, b, ]\n", {"t.yml:2:23: collectors[1]: the collector must be a map of keys and values"}},
-      {"name: x\ncollectors: [{}]\n", {"t.yml:2:14: collectors[0]: missing key id (a text)"}},
-      {"name: x\ncollectors: [{id: ''}]\n", {"t.yml:2:19: collectors[0].id: a text of 0 characters; it must have 1 to 8"}},
-      {"name: x\ncollectors: [{id: '\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244'}]\n", {NULL}},
-      {"name: x\ncollectors:\n - id: cpu\n - id: disk\n - id: cpu\n - id: 'cpu'\n",
-       {"t.yml:5:8: collectors[2].id: duplicate id cpu; first on line 3",
-        "t.yml:6:8: collectors[3].id: duplicate id cpu; first on line 3"}},
-  };
-
-  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    cr_expect_eq(map(cases[i].text), cases[i].lines[0] == NULL, "<%s>", cases[i].text);
-    expect_diags(cases[i].text, cases[i].lines);
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    cr_expect_eq(map(wrong[i].text), wrong[i].lines[0] == NULL, "<%s>", wrong[i].text);
+    expect_diags(wrong[i].text, wrong[i].lines);
     clean();
   }
 }
@@ -305,7 +304,7 @@ Test(config, default_that_does_not_fit__is_an_error)
 
   cr_expect_not(mst_config_map(NULL, &schema, &value, &diags));
   expect_diags("default",
-               (const char *const[]){": wait: its default value: not a duration: \"1 hour\"; write 10m, 90s, 1h30m or 500ms", NULL});
+               (const char *const[]){"wait: its default value: not a duration: \"1 hour\"; write 10m, 90s, 1h30m or 500ms", NULL});
 }
 
 Test(config, free_of_nothing__does_nothing)

@@ -241,7 +241,7 @@ Test(yaml, map_of_many_keys__is_read_in_time, .timeout = 20)
 
   cr_assert(text);
   for (int i = 0; i < KEYS; i++)
-    used += (size_t)sprintf(text + used, "key%d: 1\n", i);
+    used += (size_t)snprintf(text + used, KEYS * 16 - used, "key%d: 1\n", i);
   mst_yaml *yaml = mst_yaml_parse("t.yml", text, used, &diags);
   cr_assert(yaml);
   cr_expect_eq(mst_yaml_node_count(mst_yaml_root(yaml)), KEYS);

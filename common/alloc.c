@@ -14,9 +14,11 @@ must_fail(void)
 {
   size_t left = atomic_load_explicit(&fail_countdown, memory_order_relaxed);
 
-  if (left == 0)
-    return false;
-  return atomic_fetch_sub(&fail_countdown, 1) == 1;
+  /* Not a plain subtraction: two threads at 1 would carry it below 0, which means "fail in a long while" instead of "off". */
+  while (left != 0)
+    if (atomic_compare_exchange_weak(&fail_countdown, &left, left - 1))
+      return left == 1;
+  return false;
 }
 
 void

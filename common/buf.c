@@ -9,6 +9,9 @@
 
 enum { FIRST_BYTES = 64 };
 
+/* Whatever maximum a caller states: doubling up to here cannot overflow. */
+static const size_t MOST_BYTES = SIZE_MAX / 4;
+
 void
 mst_buf_init(mst_buf *buf, size_t max_bytes)
 {
@@ -37,7 +40,8 @@ reserve(mst_buf *buf, size_t more)
 {
   if (buf->failed != MST_OK)
     return false;
-  if (more > buf->max_bytes || buf->size_bytes > buf->max_bytes - more) {
+  size_t most = buf->max_bytes < MOST_BYTES ? buf->max_bytes : MOST_BYTES;
+  if (more > most || buf->size_bytes > most - more) {
     buf->failed = MST_ELIMIT;
     return false;
   }
@@ -47,8 +51,8 @@ reserve(mst_buf *buf, size_t more)
   size_t capacity = buf->capacity_bytes ? buf->capacity_bytes : FIRST_BYTES;
   while (capacity < need)
     capacity *= 2;
-  if (capacity > buf->max_bytes + 1)
-    capacity = buf->max_bytes + 1;
+  if (capacity > most + 1)
+    capacity = most + 1;
   uint8_t *data = mst_realloc(buf->data, capacity, 1);
   if (!data) {
     buf->failed = MST_ENOMEM;
@@ -93,6 +97,8 @@ mst_buf_printf(mst_buf *buf, const char *fmt, ...)
   va_start(arguments, fmt);
   va_copy(again, arguments);
   int bytes = vsnprintf(NULL, 0, fmt, arguments);
+  if (bytes < 0 && buf->failed == MST_OK)
+    buf->failed = MST_ELIMIT; /* longer than INT_MAX: the only way in which these formats fail */
   if (bytes >= 0 && reserve(buf, (size_t)bytes)) {
     vsnprintf((char *)buf->data + buf->size_bytes, (size_t)bytes + 1, fmt, again);
     buf->size_bytes += (size_t)bytes;

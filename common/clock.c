@@ -7,9 +7,9 @@
 #include <time.h>
 
 #define NS_PER_MIN (60 * MST_NS_PER_S)
-#define NS_PER_H (60 * NS_PER_MIN)
-#define NS_PER_D (24 * NS_PER_H)
-#define NS_PER_W (7 * NS_PER_D)
+#define NS_PER_H   (60 * NS_PER_MIN)
+#define NS_PER_D   (24 * NS_PER_H)
+#define NS_PER_W   (7 * NS_PER_D)
 
 enum { DURATION_TEXT_MAX_BYTES = 64, FRACTION_DIGITS_MAX = 9 };
 
@@ -44,13 +44,13 @@ mst_clock_system(void)
 static mst_wall
 manual_wall(const mst_clock *clock)
 {
-  return (mst_wall){((const mst_clock_manual *)(const void *)clock)->wall_ns};
+  return (mst_wall){__atomic_load_n(&((const mst_clock_manual *)(const void *)clock)->wall_ns, __ATOMIC_RELAXED)};
 }
 
 static mst_mono
 manual_mono(const mst_clock *clock)
 {
-  return (mst_mono){((const mst_clock_manual *)(const void *)clock)->mono_ns};
+  return (mst_mono){__atomic_load_n(&((const mst_clock_manual *)(const void *)clock)->mono_ns, __ATOMIC_RELAXED)};
 }
 
 void
@@ -62,15 +62,17 @@ mst_clock_manual_init(mst_clock_manual *clock, int64_t wall_ns)
 void
 mst_clock_manual_advance(mst_clock_manual *clock, int64_t ns)
 {
-  clock->wall_ns += ns;
-  clock->mono_ns += ns;
+  /* Atomic: a test moves the clock while threads under test read it. */
+  __atomic_add_fetch(&clock->wall_ns, ns, __ATOMIC_RELAXED);
+  __atomic_add_fetch(&clock->mono_ns, ns, __ATOMIC_RELAXED);
 }
 
 /* Biggest first: the order in which a duration is written. */
 static const struct {
   const char *name;
   int64_t ns;
-} units[] = {{"w", NS_PER_W}, {"d", NS_PER_D}, {"h", NS_PER_H}, {"m", NS_PER_MIN}, {"s", MST_NS_PER_S}, {"ms", MST_NS_PER_MS}, {"us", MST_NS_PER_US}, {"ns", 1}};
+} units[] = {{"w", NS_PER_W},     {"d", NS_PER_D},       {"h", NS_PER_H},       {"m", NS_PER_MIN},
+             {"s", MST_NS_PER_S}, {"ms", MST_NS_PER_MS}, {"us", MST_NS_PER_US}, {"ns", 1}};
 enum { UNIT_COUNT = sizeof units / sizeof units[0], UNIT_WEEK = 0, UNIT_DAY = 1, UNIT_SECOND = 4 };
 
 static size_t
@@ -181,11 +183,13 @@ mst_duration_format_short(int64_t ns, char buf[static MST_TIME_TEXT_BYTES])
     if (i < UNIT_SECOND) {
       uint64_t next = left % unit / (uint64_t)units[i + 1].ns;
       if (next > 0)
-        snprintf(buf, MST_TIME_TEXT_BYTES, "%s%llu%s%llu%s", sign, (unsigned long long)count, units[i].name, (unsigned long long)next, units[i + 1].name);
+        snprintf(buf, MST_TIME_TEXT_BYTES, "%s%llu%s%llu%s", sign, (unsigned long long)count, units[i].name, (unsigned long long)next,
+                 units[i + 1].name);
       else
         snprintf(buf, MST_TIME_TEXT_BYTES, "%s%llu%s", sign, (unsigned long long)count, units[i].name);
     } else if (i < UNIT_COUNT - 1 && count < 10 && left % unit * 10 / unit > 0) {
-      snprintf(buf, MST_TIME_TEXT_BYTES, "%s%llu.%llu%s", sign, (unsigned long long)count, (unsigned long long)(left % unit * 10 / unit), units[i].name);
+      snprintf(buf, MST_TIME_TEXT_BYTES, "%s%llu.%llu%s", sign, (unsigned long long)count, (unsigned long long)(left % unit * 10 / unit),
+               units[i].name);
     } else {
       snprintf(buf, MST_TIME_TEXT_BYTES, "%s%llu%s", sign, (unsigned long long)count, units[i].name);
     }
@@ -303,6 +307,8 @@ mst_wall_parse(const char *text, mst_wall *ret_at, mst_errctx *ctx)
     return mst_fail(ctx, MST_EMALFORMED, "not a time: \"%.40s\"; write 2026-11-23T05:17:33Z", text);
   struct tm parts = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day, .tm_hour = hour, .tm_min = minute, .tm_sec = second};
   int64_t seconds = (int64_t)timegm(&parts) - offset * 60LL;
+  if (seconds < 0)
+    return mst_fail(ctx, MST_EMALFORMED, "the time \"%.40s\" is before 1970 in UTC", text);
   *ret_at = (mst_wall){seconds * MST_NS_PER_S + fraction_ns};
   return MST_OK;
 }

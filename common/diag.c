@@ -50,7 +50,8 @@ mst_diags_add(mst_diags *diags, const char *file, uint32_t line, uint32_t column
   va_start(arguments, fmt);
   vsnprintf(text, sizeof text, fmt, arguments);
   va_end(arguments);
-  mst_diag diag = {.file = mst_strdup(file ? file : ""), .line = line, .column = column, .key = mst_strdup(key ? key : ""), .text = mst_strdup(text)};
+  mst_diag diag = {
+      .file = mst_strdup(file ? file : ""), .line = line, .column = column, .key = mst_strdup(key ? key : ""), .text = mst_strdup(text)};
   if (!diag.file || !diag.key || !diag.text) {
     diag_done(&diag);
     diags->dropped++; /* still an error: whoever asks for count + dropped sees it */
@@ -100,6 +101,7 @@ mst_diag_format(const mst_diag *diag, char *buf, size_t size_bytes)
     snprintf(place, sizeof place, ":%u:%u", diag->line, diag->column);
   else if (diag->line > 0)
     snprintf(place, sizeof place, ":%u", diag->line);
-  snprintf(buf, size_bytes, "%s%s: %s%s%s", diag->file, place, diag->key, diag->key[0] ? ": " : "", diag->text);
+  snprintf(buf, size_bytes, "%s%s%s%s%s%s", diag->file, diag->file[0] ? place : "", diag->file[0] ? ": " : "", diag->key,
+           diag->key[0] ? ": " : "", diag->text);
   return buf;
 }

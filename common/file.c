@@ -38,6 +38,13 @@ mst_file_read(const char *path, mst_buf *buf, mst_errctx *ctx)
   return err;
 }
 
+/* A full disk is a limit, which callers answer otherwise than a broken one. */
+static mst_err
+code_of_errno(void)
+{
+  return errno == ENOSPC || errno == EDQUOT ? MST_ELIMIT : MST_EIO;
+}
+
 static mst_err
 write_all(int fd, const char *path, const void *data, size_t size_bytes, mst_errctx *ctx)
 {
@@ -48,7 +55,7 @@ write_all(int fd, const char *path, const void *data, size_t size_bytes, mst_err
     if (n < 0 && errno == EINTR)
       continue;
     if (n < 0)
-      return mst_fail_errno(ctx, errno == ENOSPC || errno == EDQUOT ? MST_ELIMIT : MST_EIO, "write %s", path);
+      return mst_fail_errno(ctx, code_of_errno(), "write %s", path);
     at += n;
     size_bytes -= (size_t)n;
   }
@@ -60,20 +67,23 @@ mst_file_replace(const char *path, const void *data, size_t size_bytes, mode_t m
 {
   char temporary[PATH_MAX];
 
-  if (snprintf(temporary, sizeof temporary, "%s.new.%ld", path, (long)getpid()) >= (int)sizeof temporary)
+  /* The thread's id: two threads that replace the same file must not write into one temporary file. */
+  if (snprintf(temporary, sizeof temporary, "%s.new.%ld", path, (long)gettid()) >= (int)sizeof temporary)
     return mst_fail(ctx, MST_ELIMIT, "write %s: the path is too long", path);
-  int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode & 0600);
+  /* What a killed process left there goes first: O_EXCL, so that nobody else holds the file that secrets are written to. */
+  unlink(temporary);
+  int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode & 0600);
   if (fd < 0)
-    return mst_fail_errno(ctx, MST_EIO, "make %s", temporary);
+    return mst_fail_errno(ctx, code_of_errno(), "make %s", temporary);
   mst_err err = write_all(fd, temporary, data, size_bytes, ctx);
   if (err == MST_OK && fchmod(fd, mode) != 0)
     err = mst_fail_errno(ctx, MST_EIO, "set the mode of %s", temporary);
   if (err == MST_OK && fsync(fd) != 0)
-    err = mst_fail_errno(ctx, errno == ENOSPC ? MST_ELIMIT : MST_EIO, "sync %s", temporary);
+    err = mst_fail_errno(ctx, code_of_errno(), "sync %s", temporary);
   if (close(fd) != 0 && err == MST_OK)
-    err = mst_fail_errno(ctx, MST_EIO, "close %s", temporary);
+    err = mst_fail_errno(ctx, code_of_errno(), "close %s", temporary);
   if (err == MST_OK && rename(temporary, path) != 0)
-    err = mst_fail_errno(ctx, MST_EIO, "rename %s to %s", temporary, path);
+    err = mst_fail_errno(ctx, code_of_errno(), "rename %s to %s", temporary, path);
   if (err != MST_OK) {
     unlink(temporary);
     return err;
@@ -87,6 +97,8 @@ mst_file_mkdirs(const char *path, mode_t mode, mst_errctx *ctx)
   char part[PATH_MAX];
   struct stat st;
 
+  if (path[0] == '\0')
+    return mst_fail(ctx, MST_EABSENT, "make a folder: its name is empty");
   if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part)
     return mst_fail(ctx, MST_ELIMIT, "make folder %s: the path is too long", path);
   for (char *at = part + 1;; at++) {

@@ -1,6 +1,7 @@
 /* Structured log lines with rate-limited repeats. */
 #include <mst/common/log.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -10,7 +11,9 @@
 
 enum {
   LINE_BYTES = 4096,
-  EVENTS_TRACKED = 64, /* distinct event names whose repeats are counted; there are fewer in the code */
+  LINE_END_BYTES = 3,   /* a closing quote, a brace, a line feed */
+  KEY_SIGNS_BYTES = 12, /* ,"": and a quote, and the longest escape */
+  EVENTS_TRACKED = 64,  /* distinct event names whose repeats are counted; there are fewer in the code */
   EVENT_NAME_BYTES = 48,
   REPEATS_MAX = 10,
 };
@@ -102,70 +105,128 @@ admit(const char *event, int64_t now_ns, unsigned long long *ret_suppressed)
 struct line {
   char text[LINE_BYTES];
   size_t used;
+  bool cut; /* something had no room: nothing more is added */
 };
 
-/* Room is kept for the end of the line. */
+/* All of the piece or nothing of it, so that a line is never cut within an escape or a character. Room is kept for the line's end. */
 static void
-put(struct line *line, char c)
+put(struct line *line, const char *piece, size_t bytes)
 {
-  if (line->used < LINE_BYTES - 4)
-    line->text[line->used++] = c;
+  if (line->cut || line->used + bytes > LINE_BYTES - LINE_END_BYTES) {
+    line->cut = true;
+    return;
+  }
+  memcpy(line->text + line->used, piece, bytes);
+  line->used += bytes;
 }
 
 static void
 put_text(struct line *line, const char *text)
 {
-  for (; *text; text++)
-    put(line, *text);
+  put(line, text, strlen(text));
 }
 
-/* Control characters never reach the log: a value must not be able to forge a line. */
+/* Bytes of the UTF-8 character at `at`, 0 when there is none (stray or overlong bytes, surrogates). Source: RFC 3629 section 4. */
+static size_t
+character_bytes(const unsigned char *at)
+{
+  size_t bytes = at[0] < 0x80                     ? 1
+                 : at[0] >= 0xc2 && at[0] <= 0xdf ? 2
+                 : at[0] >= 0xe0 && at[0] <= 0xef ? 3
+                 : at[0] >= 0xf0 && at[0] <= 0xf4 ? 4
+                                                  : 0;
+
+  for (size_t i = 1; i < bytes; i++)
+    if ((at[i] & 0xc0) != 0x80)
+      return 0;
+  if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) || (at[0] == 0xf0 && at[1] < 0x90) ||
+      (at[0] == 0xf4 && at[1] > 0x8f))
+    return 0;
+  return bytes;
+}
+
+/* Control characters, those of Latin-1 with them, never reach the log: a value must not forge a line or steer a terminal.
+ * What is no UTF-8 becomes U+FFFD, else the line would be no JSON. */
 static void
 put_escaped(struct line *line, const char *value)
 {
   char code[8];
 
-  for (; *value; value++) {
-    unsigned char c = (unsigned char)*value;
-    if (c == '"' || c == '\\') {
-      put(line, '\\');
-      put(line, (char)c);
-    } else if (c == '\n') {
+  for (const unsigned char *at = (const unsigned char *)value; *at && !line->cut;) {
+    size_t bytes = character_bytes(at);
+    if (bytes == 0)
+      put_text(line, "\\ufffd");
+    else if (*at == '"' || *at == '\\')
+      put(line, (char[]){'\\', (char)*at}, 2);
+    else if (*at == '\n')
       put_text(line, "\\n");
-    } else if (c < 0x20 || c == 0x7f) {
-      snprintf(code, sizeof code, "\\u%04x", c);
+    else if (*at < 0x20 || *at == 0x7f || (bytes == 2 && at[0] == 0xc2 && at[1] < 0xa0)) {
+      snprintf(code, sizeof code, "\\u%04x", at[bytes - 1]);
       put_text(line, code);
-    } else {
-      put(line, (char)c);
-    }
+    } else
+      put(line, (const char *)at, bytes);
+    at += bytes ? bytes : 1;
   }
+}
+
+/* A quoted value; one that is too long is cut and still closed. */
+static void
+put_quoted(struct line *line, const char *value)
+{
+  put_text(line, "\"");
+  bool opened = !line->cut;
+  put_escaped(line, value);
+  if (opened)
+    line->text[line->used++] = '"'; /* in the room kept for the end */
+}
+
+/* No room for the key, the signs around it and one character: the pair is left out whole. */
+static bool
+key_fits(struct line *line, const char *key)
+{
+  if (line->used + strlen(key) + KEY_SIGNS_BYTES > LINE_BYTES - LINE_END_BYTES)
+    line->cut = true;
+  return !line->cut;
 }
 
 static void
 put_pair(struct line *line, const char *key, const char *value)
 {
+  if (!key_fits(line, key))
+    return;
   if (logger.format == MST_LOG_JSON) {
     put_text(line, line->used > 1 ? ",\"" : "\"");
-    put_escaped(line, key);
-    put_text(line, "\":\"");
-    put_escaped(line, value);
-    put(line, '"');
+    put_text(line, key);
+    put_text(line, "\":");
+    put_quoted(line, value);
     return;
   }
   if (line->used > 0)
-    put(line, ' ');
+    put_text(line, " ");
   put_text(line, key);
-  put(line, '=');
-  bool plain = value[0] != '\0';
+  put_text(line, "=");
+  bool plain = value[0] != '\0' && line->used + strlen(value) <= LINE_BYTES - LINE_END_BYTES; /* only a quoted value can be cut */
   for (const char *at = value; *at && plain; at++)
-    plain = (unsigned char)*at > ' ' && *at != '"' && *at != '=' && *at != '\\' && *at != 0x7f;
-  if (plain) {
+    plain = *at > ' ' && *at < 0x7f && *at != '"' && *at != '=' && *at != '\\';
+  if (plain)
     put_text(line, value);
-    return;
+  else
+    put_quoted(line, value);
+}
+
+/* All of it, also into a pipe that takes it in parts. A log that cannot be written has nowhere to say so. */
+static void
+write_line(const char *text, size_t bytes)
+{
+  while (bytes > 0) {
+    ssize_t n = write(logger.fd, text, bytes);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      return;
+    text += n;
+    bytes -= (size_t)n;
   }
-  put(line, '"');
-  put_escaped(line, value);
-  put(line, '"');
 }
 
 void
@@ -185,28 +246,24 @@ mst_log(mst_log_level level, const char *event, ...)
   mst_wall now = mst_clock_wall(clock);
   now.ns -= now.ns % MST_NS_PER_MS;
   if (logger.format == MST_LOG_JSON)
-    put(&line, '{');
+    put_text(&line, "{");
   put_pair(&line, "time", mst_wall_format(now, time_text));
   put_pair(&line, "level", level_names[level]);
   put_pair(&line, "component", logger.component);
   put_pair(&line, "event", event);
+  if (suppressed > 0) {
+    snprintf(count, sizeof count, "%llu", suppressed);
+    put_pair(&line, "suppressed", count);
+  }
   va_start(pairs, event);
   for (const char *key = va_arg(pairs, const char *); key; key = va_arg(pairs, const char *)) {
     const char *value = va_arg(pairs, const char *);
     put_pair(&line, key, value ? value : "");
   }
   va_end(pairs);
-  if (suppressed > 0) {
-    snprintf(count, sizeof count, "%llu", suppressed);
-    put_pair(&line, "suppressed", count);
-  }
-  if (line.used >= LINE_BYTES - 4 && logger.format == MST_LOG_JSON)
-    line.text[line.used++] = '"'; /* a cut line is still JSON */
   if (logger.format == MST_LOG_JSON)
     line.text[line.used++] = '}';
   line.text[line.used++] = '\n';
-  /* A log that cannot be written has nowhere to say so. */
-  ssize_t written = write(logger.fd, line.text, line.used);
-  (void)written;
+  write_line(line.text, line.used);
   pthread_mutex_unlock(&lock);
 }

@@ -57,17 +57,18 @@ mst_err mst_duration_parse(const char *text, int64_t *ret_ns, mst_errctx *ctx) M
 /* Enough for any duration or time that is written below. */
 enum { MST_TIME_TEXT_BYTES = 40 };
 
-/* Writes a duration in the shortest exact form that mst_duration_parse reads back: "10m", "1h30m", "250ms"; "0s" for zero;
+/* Writes a duration exactly, as mst_duration_parse reads it back: whole units from days down ("10m", "1h30m", "1s500ms"); "0s" for zero;
  * a leading "-" for negative ones (which mst_duration_parse refuses). Returns buf. */
 const char *mst_duration_format(int64_t ns, char buf[static MST_TIME_TEXT_BYTES]);
 
-/* For tables: at most two units, rounded down: "2d3h", "14m2s", "0.8s", "12ms". Returns buf. */
+/* For tables: at most two units, rounded down: "2d3h", "14m2s", "1.5s", "12ms". Returns buf. */
 const char *mst_duration_format_short(int64_t ns, char buf[static MST_TIME_TEXT_BYTES]);
 
 /* RFC 3339 in UTC: "2026-11-23T05:17:33Z", with a fraction of 3, 6 or 9 digits only where it is not zero. Returns buf. */
 const char *mst_wall_format(mst_wall at, char buf[static MST_TIME_TEXT_BYTES]);
 
-/* Reads RFC 3339 with "Z" or a numeric offset, fraction of up to 9 digits; years 1970 to 2261. Source: RFC 3339 section 5.6. */
+/* Reads RFC 3339 with "Z" or a numeric offset, fraction of up to 9 digits; years 1970 to 2261. Leap seconds (":60") are refused:
+ * Unix time has no place for them. MST_EMALFORMED. Source: RFC 3339 section 5.6. */
 mst_err mst_wall_parse(const char *text, mst_wall *ret_at, mst_errctx *ctx) MST_MUST_USE;
 
 #endif

@@ -89,7 +89,7 @@ make_store(mst_cell *cell, const mst_grid *grid, mst_errctx *ctx)
   bool keeps_values = cell->family == &mst_family_trend;
 
   if (keeps_values) {
-    mst_runs_init(&cell->runs, 0);
+    mst_streaks_init(&cell->runs, 0);
     cell->bucket = (uint32_t)(cell->measure->bucket_ns / cell->window_ns);
     if (cell->bucket == 0)
       return mst_fail(ctx, MST_ESTATE, "trend buckets of %lld ns hold no window of %lld ns", (long long)cell->measure->bucket_ns,
@@ -97,7 +97,7 @@ make_store(mst_cell *cell, const mst_grid *grid, mst_errctx *ctx)
     cell->trend = mst_trend_create(cell->to - cell->from, cell->bucket);
     return cell->trend ? MST_OK : mst_fail(ctx, MST_ENOMEM, "out of memory for a trend");
   }
-  mst_runs_init(&cell->runs, cell->family->payload_bytes);
+  mst_streaks_init(&cell->runs, cell->family->payload_bytes);
   if (cell->slide > 0) {
     cell->ring_slots = cell->slide + grid->ahead;
     cell->ring = mst_alloc(cell->ring_slots, cell->runs.stride_bytes);
@@ -145,7 +145,7 @@ mst_cell_destroy(mst_cell *cell)
 {
   if (!cell)
     return;
-  mst_runs_done(&cell->runs);
+  mst_streaks_done(&cell->runs);
   mst_free(cell->ring);
   mst_free(cell->ring_windows);
   mst_trend_destroy(cell->trend);
@@ -163,7 +163,7 @@ widen(mst_cell *cell, mst_errctx *ctx)
 {
   uint32_t stride = mst_ratio_payload_bytes(cell->lineage_count), old = cell->runs.stride_bytes;
 
-  mst_err err = mst_runs_widen(&cell->runs, stride, ctx);
+  mst_err err = mst_streaks_widen(&cell->runs, stride, ctx);
   if (err != MST_OK || !cell->ring)
     return err;
   uint8_t *ring = mst_alloc(cell->ring_slots, stride);
@@ -267,11 +267,11 @@ static mst_err
 keep(mst_cell *cell, uint32_t index, mst_payload *payload, mst_errctx *ctx)
 {
   if (cell->trend) {
-    mst_err err = mst_runs_add(&cell->runs, index, NULL, NULL, NULL, ctx);
+    mst_err err = mst_streaks_add(&cell->runs, index, NULL, NULL, NULL, ctx);
     return err == MST_OK ? mst_trend_add(cell->trend, index - cell->from, payload, ctx) : err;
   }
   if (!cell->ring)
-    return mst_runs_add(&cell->runs, index, payload, merge_payloads, cell, ctx);
+    return mst_streaks_add(&cell->runs, index, payload, merge_payloads, cell, ctx);
   uint32_t slot = index % cell->ring_slots;
   if (cell->ring_windows[slot] > index)
     return MST_OK; /* older than the span reaches back */
@@ -312,7 +312,7 @@ mst_cell_add(mst_cell *cell, const mst_window *window, uint32_t index, const mst
 void
 mst_cell_clear(mst_cell *cell)
 {
-  mst_runs_clear(&cell->runs);
+  mst_streaks_clear(&cell->runs);
   if (cell->ring)
     memset(cell->ring_windows, 0, cell->ring_slots * sizeof *cell->ring_windows);
   if (cell->trend)

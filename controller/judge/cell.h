@@ -26,8 +26,8 @@ mst_err mst_cell_add(mst_cell *cell, const mst_window *window, uint32_t index, c
 void mst_cell_clear(mst_cell *cell);
 
 /* host: the windows in which the cell's host reported anything. over: windows that are over now; final: nothing will come any more. */
-void mst_cell_view(const mst_cell *cell, const mst_runs *host, uint32_t over, bool final, mst_view *ret_view);
-void mst_cell_estimate(const mst_cell *cell, const mst_runs *host, const mst_view *view, mst_estimate *ret_estimate);
+void mst_cell_view(const mst_cell *cell, const mst_streaks *host, uint32_t over, bool final, mst_view *ret_view);
+void mst_cell_estimate(const mst_cell *cell, const mst_streaks *host, const mst_view *view, mst_estimate *ret_estimate);
 
 /* Canonical order of series: by labels. */
 int mst_series_compare_labels(const mst_series *a, const mst_series *b);

@@ -13,7 +13,7 @@ present(const mst_cell *cell, uint32_t from, uint32_t to)
   uint32_t count = 0;
 
   if (!cell->ring)
-    return mst_runs_present(&cell->runs, from, to);
+    return mst_streaks_present(&cell->runs, from, to);
   for (uint32_t window = from; window < to; window++)
     count += cell->ring_windows[window % cell->ring_slots] == window + 1;
   return count;
@@ -21,7 +21,7 @@ present(const mst_cell *cell, uint32_t from, uint32_t to)
 
 typedef struct missing_context {
   const mst_cell *cell;
-  const mst_runs *host;
+  const mst_streaks *host;
   uint32_t defined; /* window from which the series is expected wherever its host reports */
 } missing_context;
 
@@ -31,14 +31,14 @@ lost(const missing_context *context, uint32_t from, uint32_t to)
 {
   uint32_t before = context->defined < from ? from : context->defined > to ? to : context->defined;
 
-  return (before - from) - mst_runs_present(context->host, from, before) + (to - before);
+  return (before - from) - mst_streaks_present(context->host, from, before) + (to - before);
 }
 
 static uint32_t
 missing_windows(const void *opaque, uint32_t from, uint32_t to)
 {
   const missing_context *context = opaque;
-  const mst_runs *runs = &context->cell->runs;
+  const mst_streaks *runs = &context->cell->runs;
   uint32_t missing = 0, at = from;
 
   for (uint32_t i = 0; i < runs->count && at < to; i++) {
@@ -77,7 +77,7 @@ count_gap(const missing_context *context, uint32_t from, uint32_t to, bool leads
 static void
 view_runs(const missing_context *context, mst_view *view)
 {
-  const mst_runs *runs = &context->cell->runs;
+  const mst_streaks *runs = &context->cell->runs;
   uint32_t at = view->from;
   bool seen = false;
 
@@ -113,7 +113,7 @@ view_ring(const missing_context *context, mst_view *view)
 }
 
 void
-mst_cell_view(const mst_cell *cell, const mst_runs *host, uint32_t over, bool final, mst_view *ret_view)
+mst_cell_view(const mst_cell *cell, const mst_streaks *host, uint32_t over, bool final, mst_view *ret_view)
 {
   missing_context context = {.cell = cell, .host = host, .defined = defined_at(cell)};
   mst_view view = {.from = cell->from, .to = over < cell->to ? over : cell->to};
@@ -159,7 +159,7 @@ fold_all(const mst_cell *cell, const mst_view *view, mst_payload *into)
 
   if (!cell->ring) {
     for (uint32_t i = 0; i < cell->runs.count; i++)
-      fold(cell, into, mst_runs_payload(&cell->runs, i), i == 0, false);
+      fold(cell, into, mst_streaks_payload(&cell->runs, i), i == 0, false);
     return cell->runs.count > 0;
   }
   for (uint32_t window = view->from; window < view->to; window++) {
@@ -174,7 +174,7 @@ fold_all(const mst_cell *cell, const mst_view *view, mst_payload *into)
 }
 
 void
-mst_cell_estimate(const mst_cell *cell, const mst_runs *host, const mst_view *view, mst_estimate *ret_estimate)
+mst_cell_estimate(const mst_cell *cell, const mst_streaks *host, const mst_view *view, mst_estimate *ret_estimate)
 {
   missing_context context = {.cell = cell, .host = host, .defined = defined_at(cell)};
   _Alignas(16) uint8_t bytes[PAYLOAD_MAX_BYTES];

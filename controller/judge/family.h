@@ -5,7 +5,7 @@
 #include <mst/common/hist.h>
 
 #include "checklist.h"
-#include "runs.h"
+#include "streaks.h"
 
 /* A family is a way to keep what a statistic needs of many windows in little memory: a payload for each run of windows, that merges
  * associatively, and from that an interval of the values that the statistic may have, whatever the missing windows held. */
@@ -66,7 +66,7 @@ typedef struct mst_cell {
   mst_member *members; /* by lineage, start */
   uint32_t member_count;
   int unfit;              /* mst_why when its series and the check do not go together; else 0 */
-  mst_runs runs;          /* fixed spans and trends */
+  mst_streaks runs;       /* fixed spans and trends */
   uint8_t *ring;          /* sliding: ring_slots payloads */
   uint32_t *ring_windows; /* window + 1 of each slot, 0: empty */
   uint32_t ring_slots;

@@ -144,9 +144,12 @@ check_trend(const mst_yaml_node *node, const mst_measure_keys *keys, const mst_c
                       "the span holds %lld buckets of %s; stat %s needs at least %lld: set a smaller trend.bucket",
                       (long long)(length / measure->bucket_ns), mst_duration_format(measure->bucket_ns, bucket), keys->stat,
                       (long long)least);
-  if (compile->list->file.period_ns / measure->bucket_ns > MST_TREND_MOST_BUCKETS)
-    mst_yaml_complain(diags, keys->trend ? keys->trend : node, "the period holds over %d buckets of %s: set a greater trend.bucket",
+  if (length / measure->bucket_ns > MST_TREND_MOST_BUCKETS)
+    mst_yaml_complain(diags, keys->trend ? keys->trend : node, "the span holds over %d buckets of %s: set a greater trend.bucket",
                       MST_TREND_MOST_BUCKETS, mst_duration_format(measure->bucket_ns, bucket));
+  if (compile->list->file.period_ns / measure->bucket_ns > MST_TREND_MOST_STORED)
+    mst_yaml_complain(diags, keys->trend ? keys->trend : node, "the period holds over %d buckets of %s: set a greater trend.bucket",
+                      MST_TREND_MOST_STORED, mst_duration_format(measure->bucket_ns, bucket));
 }
 
 static void

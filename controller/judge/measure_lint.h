@@ -4,7 +4,7 @@
 #include "checklist.h"
 
 /* Fewer say nothing about a trend (Mann-Kendall by its normal approximation needs 8); more than the most cost too much to judge. */
-enum { MST_SLOPE_LEAST_BUCKETS = 8, MST_CV_LEAST_BUCKETS = 2, MST_TREND_MOST_BUCKETS = 400 };
+enum { MST_SLOPE_LEAST_BUCKETS = 8, MST_CV_LEAST_BUCKETS = 2, MST_TREND_MOST_BUCKETS = 400, MST_TREND_MOST_STORED = 10000 };
 
 /* The keys of a `signal:` check as mapped from the file. */
 typedef struct mst_measure_keys {

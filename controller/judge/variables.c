@@ -105,6 +105,38 @@ value_of(const mst_yaml_node *variables, const mst_yaml_node *overlay, const cha
   return value ? mst_yaml_node_text(value) : NULL;
 }
 
+static bool
+is_number(const char *text)
+{
+  return text[0] != '\0' && strspn(text, "0123456789.") == strlen(text);
+}
+
+/* A place that a variable's name takes in the text. */
+typedef struct use {
+  const char *from, *end; /* the quotes around it too, where it stands alone in them and is a number: "${n}" is 8 and not "8" */
+  const char *value;
+} variable_use;
+
+static bool
+find_use(const mst_yaml_node *variables, const mst_yaml_node *set, const char *text, const char *at, const char *end, variable_use *ret_use)
+{
+  size_t length;
+
+  if (at + 1 >= end || at[0] != '$' || at[1] != '{')
+    return false;
+  length = name_length(at + 2, end);
+  if (at + 2 + length >= end || at[2 + length] != '}')
+    return false;
+  *ret_use = (variable_use){.from = at, .end = at + 3 + length, .value = value_of(variables, set, at + 2, length)};
+  if (!ret_use->value)
+    return false;
+  if (at > text && at[-1] == '"' && ret_use->end < end && *ret_use->end == '"' && is_number(ret_use->value)) {
+    ret_use->from--;
+    ret_use->end++;
+  }
+  return true;
+}
+
 bool
 mst_variables_expand(const mst_yaml *file, const mst_yaml *overlay, const char *text, size_t size_bytes, mst_buf *ret_text,
                      mst_diags *diags)
@@ -120,16 +152,13 @@ mst_variables_expand(const mst_yaml *file, const mst_yaml *overlay, const char *
     fine = false;
   if (!fine)
     return false;
-  for (const char *at = text; at + 1 < end; at++) {
-    if (at[0] != '$' || at[1] != '{')
+  for (const char *at = text; at < end; at++) {
+    variable_use use;
+    if (!find_use(variables, set, text, at, end, &use))
       continue;
-    size_t length = name_length(at + 2, end);
-    const char *value = at + 2 + length < end && at[2 + length] == '}' ? value_of(variables, set, at + 2, length) : NULL;
-    if (!value)
-      continue;
-    mst_buf_append(ret_text, from, (size_t)(at - from));
-    mst_buf_puts(ret_text, value);
-    from = at + 3 + length;
+    mst_buf_append(ret_text, from, (size_t)(use.from - from));
+    mst_buf_puts(ret_text, use.value);
+    from = use.end;
     at = from - 1;
   }
   mst_buf_append(ret_text, from, (size_t)(end - from));

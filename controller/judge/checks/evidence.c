@@ -1,9 +1,12 @@
 /* `evidence:` — a field of an imported document. */
+#include <math.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <mst/common/alloc.h>
 
-#include "judge/kind.h"
+#include "judge/judge_state.h"
 
 static const char *const within_names[] = {"any", "run", NULL};
 
@@ -76,9 +79,76 @@ evidence_done(mst_check *check)
   mst_free(check->evidence.field);
 }
 
+/* Why a document that fits does not count; NULL when it does. */
+static const char *
+too_old(const mst_evaluation *evaluation, const mst_check_evidence *evidence, const mst_judge_evidence *document, char *buf,
+        size_t size_bytes)
+{
+  char age[MST_TIME_TEXT_BYTES], bound[MST_TIME_TEXT_BYTES];
+  int64_t age_ns = evaluation->now.ns - document->made_at.ns;
+
+  if (evidence->max_age_ns > 0 && age_ns > evidence->max_age_ns) {
+    snprintf(buf, size_bytes, "%s %s is %s old; at most %s is borne: import a newer one", evidence->kind, document->name,
+             mst_duration_format_short(age_ns, age), mst_duration_format_short(evidence->max_age_ns, bound));
+    return buf;
+  }
+  if (evidence->within_run && document->made_at.ns < evaluation->judge->grid.start.ns) {
+    snprintf(buf, size_bytes, "%s %s is from before the run; import one that was made in it", evidence->kind, document->name);
+    return buf;
+  }
+  return NULL;
+}
+
+static void
+grade_field(const mst_check *check, const mst_judge_evidence *document, const mst_evidence_field *field, mst_check_result *result)
+{
+  const mst_bounds *bounds = &check->bounds;
+  mst_grade grade;
+
+  if (bounds->target.type == MST_TARGET_NUMBER) {
+    if (!field->is_number || !isfinite(field->number)) {
+      snprintf(result->reason, sizeof result->reason, "%s of %s %s is no number", field->name, document->kind, document->name);
+      return;
+    }
+    grade = mst_bounds_grade(bounds, field->number);
+    result->number = field->number;
+    result->has_number = true;
+    result->unit = bounds->target.unit;
+    mst_value_format(field->number, bounds->target.unit, result->value, sizeof result->value);
+  } else {
+    grade = mst_bounds_grade_text(bounds, field->text, strlen(field->text), NULL);
+    snprintf(result->value, sizeof result->value, "%s", field->text);
+  }
+  result->outcome = mst_outcome_of_grade(grade);
+  snprintf(result->reason, sizeof result->reason, "%s of %s %s %s", field->name, document->kind, document->name,
+           grade == MST_GRADE_PASS   ? "holds"
+           : grade == MST_GRADE_WARN ? "is past the target"
+           : bounds->critical.type   ? "is past the critical bound"
+                                     : "is past the target");
+}
+
+static void
+evaluate_evidence(const mst_evaluation *evaluation, const mst_check *check, mst_check_result *ret_result)
+{
+  const mst_check_evidence *evidence = &check->evidence;
+  const mst_judge_evidence *document = mst_evidence_find(evaluation, evidence->kind, evidence->name);
+  const mst_evidence_field *field = document ? mst_evidence_field_find(document, evidence->field) : NULL;
+  mst_check_result result = {.outcome = MST_NO_DATA};
+
+  if (!document)
+    snprintf(result.reason, sizeof result.reason, "no evidence of kind %s named %s yet; import it with `muster evidence import --kind %s`",
+             evidence->kind, evidence->name, evidence->kind);
+  else if (!too_old(evaluation, evidence, document, result.reason, sizeof result.reason) && field)
+    grade_field(check, document, field, &result);
+  else if (result.reason[0] == '\0')
+    snprintf(result.reason, sizeof result.reason, "%s %s has no field %s", document->kind, document->name, evidence->field);
+  *ret_result = result;
+}
+
 const mst_check_kind mst_check_kind_evidence = {
     .key = "evidence",
     .class_letter = 'E',
     .compile = compile_evidence,
     .done = evidence_done,
+    .evaluate = evaluate_evidence,
 };

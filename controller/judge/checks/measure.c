@@ -1,5 +1,5 @@
 /* `signal:` — a statistic of measured series. */
-#include "judge/kind.h"
+#include "judge/judge_state.h"
 #include "judge/measure_compile.h"
 
 const mst_check_kind mst_check_kind_measure = {
@@ -7,4 +7,5 @@ const mst_check_kind mst_check_kind_measure = {
     .class_letter = 'S',
     .compile = mst_measure_compile,
     .done = mst_measure_done,
+    .evaluate = mst_measure_evaluate,
 };

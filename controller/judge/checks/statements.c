@@ -1,10 +1,12 @@
 /* `statements:` — how many operator statements of a kind there were in the run. */
+#include <math.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <mst/common/alloc.h>
 
-#include "judge/kind.h"
+#include "judge/judge_state.h"
 
 typedef struct statements_keys {
   char *kind;
@@ -59,9 +61,31 @@ statements_done(mst_check *check)
   mst_free(check->statements.kind);
 }
 
+static void
+evaluate_statements(const mst_evaluation *evaluation, const mst_check *check, mst_check_result *ret_result)
+{
+  const mst_judge *judge = evaluation->judge;
+  mst_check_result result = {.has_number = true, .unit = ""};
+  double count = 0;
+  mst_grade grade;
+
+  for (size_t i = 0; i < judge->statement_count; i++)
+    count += strcmp(judge->statements[i].kind, check->statements.kind) == 0 && judge->statements[i].received_at.ns <= evaluation->freeze.ns;
+  grade = mst_bounds_grade(&check->bounds, count);
+  result.outcome = mst_outcome_of_grade(grade);
+  result.number = count;
+  /* Their number only grows. */
+  result.settled_fail = grade == MST_GRADE_FAIL && mst_bounds_best(&check->bounds, count, INFINITY) == MST_GRADE_FAIL;
+  snprintf(result.value, sizeof result.value, "%.0f", count);
+  snprintf(result.reason, sizeof result.reason, "%.0f statements of kind %s%s", count, check->statements.kind,
+           grade == MST_GRADE_PASS ? "" : ": past the bound");
+  *ret_result = result;
+}
+
 const mst_check_kind mst_check_kind_statements = {
     .key = "statements",
     .class_letter = 'S',
     .compile = compile_statements,
     .done = statements_done,
+    .evaluate = evaluate_statements,
 };

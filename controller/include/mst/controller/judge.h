@@ -48,10 +48,12 @@ mst_err mst_judge_create(const mst_judge_setup *setup, mst_judge **ret_judge, ms
 void mst_judge_destroy(mst_judge *judge);
 
 /* That host (index into the roster) has defined this series at this time; the earliest one counts. Series stay expected from then on: deleting
- * windows does not make a series unknown. */
+ * windows does not make a series unknown. Rows of series that were never defined for a host are passed over, so define first: MST_ESTATE when
+ * windows from defined_at on are judged already (a backlog that came late): forget the host's windows, define, and add them anew. MST_EABSENT
+ * when the table has no such series. */
 mst_err mst_judge_add_series(mst_judge *judge, size_t host, uint32_t series, mst_wall defined_at, mst_errctx *ctx) MST_MUST_USE;
 /* Adds a closed, sealed window of that host. Each (host, start) at most once: MST_EEXIST. Windows outside the period are passed over.
- * Any order gives the same results. */
+ * Any order gives the same results. MST_EMALFORMED when it is not of the run's grid. On MST_ENOMEM all windows of the host are forgotten. */
 mst_err mst_judge_add_window(mst_judge *judge, size_t host, const mst_window *window, mst_errctx *ctx) MST_MUST_USE;
 /* Forgets all windows of a host, so that they can be added anew after late data changed one. */
 void mst_judge_forget_windows(mst_judge *judge, size_t host);
@@ -59,6 +61,9 @@ void mst_judge_forget_windows(mst_judge *judge, size_t host);
 typedef enum mst_host_state { MST_HOST_OK, MST_HOST_REVOKED, MST_HOST_RELABELLED } mst_host_state;
 /* Live facts of a host: when its last report was received (0: never), its interval. Silence over 3 intervals is NO_DATA while the run is on. */
 void mst_judge_set_host(mst_judge *judge, size_t host, mst_host_state state, mst_wall last_received_at, int64_t interval_ns);
+
+/* The run was ended before its time: it can only be NO_GO now. */
+void mst_judge_end(mst_judge *judge, mst_wall ended_at);
 
 /* Operator statements that count for this run (attest, waive, na, sign-off, intervention), verified by the caller. */
 typedef struct mst_judge_statement {

@@ -1,32 +1,32 @@
-#include "runs.h"
+#include "streaks.h"
 
 #include <string.h>
 
 #include <mst/common/alloc.h>
 
 void
-mst_runs_init(mst_runs *runs, uint32_t stride_bytes)
+mst_streaks_init(mst_streaks *runs, uint32_t stride_bytes)
 {
-  *runs = (mst_runs){.stride_bytes = stride_bytes};
+  *runs = (mst_streaks){.stride_bytes = stride_bytes};
 }
 
 void
-mst_runs_done(mst_runs *runs)
+mst_streaks_done(mst_streaks *runs)
 {
   mst_free(runs->list);
   mst_free(runs->payloads);
-  mst_runs_init(runs, runs->stride_bytes);
+  mst_streaks_init(runs, runs->stride_bytes);
 }
 
 void
-mst_runs_clear(mst_runs *runs)
+mst_streaks_clear(mst_streaks *runs)
 {
   runs->count = 0;
 }
 
 /* The first run that ends after the window. */
 static uint32_t
-find(const mst_runs *runs, uint32_t window)
+find(const mst_streaks *runs, uint32_t window)
 {
   uint32_t low = 0, high = runs->count;
 
@@ -44,13 +44,13 @@ find(const mst_runs *runs, uint32_t window)
 }
 
 static mst_err
-reserve(mst_runs *runs, mst_errctx *ctx)
+reserve(mst_streaks *runs, mst_errctx *ctx)
 {
   uint32_t capacity = runs->capacity ? runs->capacity * 2 : 1;
 
   if (runs->count < runs->capacity)
     return MST_OK;
-  mst_run *list = mst_realloc(runs->list, capacity, sizeof *list);
+  mst_streak *list = mst_realloc(runs->list, capacity, sizeof *list);
   if (!list)
     return mst_fail(ctx, MST_ENOMEM, "out of memory for %u runs of windows", capacity);
   runs->list = list;
@@ -65,42 +65,42 @@ reserve(mst_runs *runs, mst_errctx *ctx)
 }
 
 static void
-insert(mst_runs *runs, uint32_t at, uint32_t window, const void *payload)
+insert(mst_streaks *runs, uint32_t at, uint32_t window, const void *payload)
 {
   uint32_t after = runs->count - at;
 
   memmove(&runs->list[at + 1], &runs->list[at], after * sizeof runs->list[0]);
-  runs->list[at] = (mst_run){window, window + 1};
+  runs->list[at] = (mst_streak){window, window + 1};
   if (runs->stride_bytes > 0) {
-    memmove(mst_runs_payload(runs, at + 1), mst_runs_payload(runs, at), (size_t)after * runs->stride_bytes);
-    memcpy(mst_runs_payload(runs, at), payload, runs->stride_bytes);
+    memmove(mst_streaks_payload(runs, at + 1), mst_streaks_payload(runs, at), (size_t)after * runs->stride_bytes);
+    memcpy(mst_streaks_payload(runs, at), payload, runs->stride_bytes);
   }
   runs->count++;
 }
 
 static void
-drop(mst_runs *runs, uint32_t at)
+drop(mst_streaks *runs, uint32_t at)
 {
   uint32_t after = runs->count - at - 1;
 
   memmove(&runs->list[at], &runs->list[at + 1], after * sizeof runs->list[0]);
   if (runs->stride_bytes > 0)
-    memmove(mst_runs_payload(runs, at), mst_runs_payload(runs, at + 1), (size_t)after * runs->stride_bytes);
+    memmove(mst_streaks_payload(runs, at), mst_streaks_payload(runs, at + 1), (size_t)after * runs->stride_bytes);
   runs->count--;
 }
 
 /* Run at + 1 becomes part of run at. */
 static void
-join(mst_runs *runs, uint32_t at, mst_merge merge, const void *context)
+join(mst_streaks *runs, uint32_t at, mst_merge merge, const void *context)
 {
   if (runs->stride_bytes > 0)
-    merge(context, mst_runs_payload(runs, at), mst_runs_payload(runs, at + 1), true);
+    merge(context, mst_streaks_payload(runs, at), mst_streaks_payload(runs, at + 1), true);
   runs->list[at].end = runs->list[at + 1].end;
   drop(runs, at + 1);
 }
 
 mst_err
-mst_runs_add(mst_runs *runs, uint32_t window, const void *payload, mst_merge merge, const void *context, mst_errctx *ctx)
+mst_streaks_add(mst_streaks *runs, uint32_t window, const void *payload, mst_merge merge, const void *context, mst_errctx *ctx)
 {
   uint32_t at = find(runs, window);
 
@@ -108,7 +108,7 @@ mst_runs_add(mst_runs *runs, uint32_t window, const void *payload, mst_merge mer
     return mst_fail(ctx, MST_EEXIST, "window %u is there already", window);
   if (at > 0 && runs->list[at - 1].end == window) {
     if (runs->stride_bytes > 0)
-      merge(context, mst_runs_payload(runs, at - 1), payload, true);
+      merge(context, mst_streaks_payload(runs, at - 1), payload, true);
     runs->list[at - 1].end++;
     at--;
   } else {
@@ -123,7 +123,7 @@ mst_runs_add(mst_runs *runs, uint32_t window, const void *payload, mst_merge mer
 }
 
 mst_err
-mst_runs_widen(mst_runs *runs, uint32_t stride_bytes, mst_errctx *ctx)
+mst_streaks_widen(mst_streaks *runs, uint32_t stride_bytes, mst_errctx *ctx)
 {
   uint8_t *payloads;
 
@@ -134,7 +134,7 @@ mst_runs_widen(mst_runs *runs, uint32_t stride_bytes, mst_errctx *ctx)
     if (!payloads)
       return mst_fail(ctx, MST_ENOMEM, "out of memory for %u runs of windows", runs->capacity);
     for (uint32_t i = 0; i < runs->count; i++)
-      memcpy(payloads + (size_t)i * stride_bytes, mst_runs_payload(runs, i), runs->stride_bytes);
+      memcpy(payloads + (size_t)i * stride_bytes, mst_streaks_payload(runs, i), runs->stride_bytes);
     mst_free(runs->payloads);
     runs->payloads = payloads;
   }
@@ -143,7 +143,7 @@ mst_runs_widen(mst_runs *runs, uint32_t stride_bytes, mst_errctx *ctx)
 }
 
 uint32_t
-mst_runs_present(const mst_runs *runs, uint32_t from, uint32_t to)
+mst_streaks_present(const mst_streaks *runs, uint32_t from, uint32_t to)
 {
   uint32_t present = 0;
 

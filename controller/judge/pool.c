@@ -1,4 +1,4 @@
-#include "arena.h"
+#include "pool.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -7,17 +7,17 @@
 
 enum { BLOCK_BYTES = 64 * 1024, ALIGN_BYTES = 16 };
 
-struct mst_arena_block {
-  struct mst_arena_block *next;
+struct mst_pool_block {
+  struct mst_pool_block *next;
   size_t used_bytes, size_bytes;
   uint64_t padding;
   _Alignas(ALIGN_BYTES) uint8_t data[];
 };
 
 void *
-mst_arena_alloc(mst_arena *arena, size_t size_bytes)
+mst_pool_alloc(mst_pool *pool, size_t size_bytes)
 {
-  struct mst_arena_block *block = arena->blocks;
+  struct mst_pool_block *block = pool->blocks;
 
   if (size_bytes > SIZE_MAX / 2)
     return NULL;
@@ -28,8 +28,8 @@ mst_arena_alloc(mst_arena *arena, size_t size_bytes)
     if (!block)
       return NULL;
     block->size_bytes = room;
-    block->next = arena->blocks;
-    arena->blocks = block;
+    block->next = pool->blocks;
+    pool->blocks = block;
   }
   void *result = block->data + block->used_bytes;
   block->used_bytes += size_bytes;
@@ -37,20 +37,20 @@ mst_arena_alloc(mst_arena *arena, size_t size_bytes)
 }
 
 char *
-mst_arena_strdup(mst_arena *arena, const char *text)
+mst_pool_strdup(mst_pool *pool, const char *text)
 {
   size_t size = strlen(text) + 1;
-  char *copy = mst_arena_alloc(arena, size);
+  char *copy = mst_pool_alloc(pool, size);
 
   return copy ? memcpy(copy, text, size) : NULL;
 }
 
 void
-mst_arena_done(mst_arena *arena)
+mst_pool_done(mst_pool *pool)
 {
-  while (arena->blocks) {
-    struct mst_arena_block *next = arena->blocks->next;
-    mst_free(arena->blocks);
-    arena->blocks = next;
+  while (pool->blocks) {
+    struct mst_pool_block *next = pool->blocks->next;
+    mst_free(pool->blocks);
+    pool->blocks = next;
   }
 }

@@ -18,12 +18,15 @@ enum {
 static const char *const sql[MST_SQL_COUNT] = {
     [MST_SQL_META_PUT] = "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)",
     [MST_SQL_META_GET] = "SELECT value FROM meta WHERE key = ?1",
-    [MST_SQL_AGENT_PUT] = "UPDATE agent SET key = ?2, state = ?3, hostname = ?4, labels = ?5, token = ?6, enrolled_at = ?7, changed_at = ?8 WHERE number = ?1",
-    [MST_SQL_AGENT_NEW] = "INSERT INTO agent(key, state, hostname, labels, token, enrolled_at, changed_at) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [MST_SQL_AGENT_PUT] = "UPDATE agent SET key = ?2, state = ?3, hostname = ?4, labels = ?5, token = ?6, enrolled_at = ?7, changed_at = "
+                          "?8 WHERE number = ?1",
+    [MST_SQL_AGENT_NEW] =
+        "INSERT INTO agent(key, state, hostname, labels, token, enrolled_at, changed_at) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [MST_SQL_AGENT_EACH] = "SELECT number, key, state, hostname, labels, token, enrolled_at, changed_at FROM agent ORDER BY number",
     [MST_SQL_TOKEN_PUT] = "INSERT OR REPLACE INTO token(id, secret, labels, created_at, expires_at, uses_left, uses_made, revoked, manual) "
                           "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    [MST_SQL_TOKEN_EACH] = "SELECT id, secret, labels, created_at, expires_at, uses_left, uses_made, revoked, manual FROM token ORDER BY created_at, id",
+    [MST_SQL_TOKEN_EACH] =
+        "SELECT id, secret, labels, created_at, expires_at, uses_left, uses_made, revoked, manual FROM token ORDER BY created_at, id",
     [MST_SQL_OPERATOR_PUT] = "INSERT OR REPLACE INTO operator(key, name, roles, revoked, added_at) VALUES(?1, ?2, ?3, ?4, ?5)",
     [MST_SQL_OPERATOR_EACH] = "SELECT key, name, roles, revoked, added_at FROM operator ORDER BY added_at, key",
     [MST_SQL_SERIES_PUT] = "INSERT OR REPLACE INTO series(number, series) VALUES(?1, ?2)",
@@ -31,13 +34,17 @@ static const char *const sql[MST_SQL_COUNT] = {
     [MST_SQL_AGENT_SERIES_PUT] = "INSERT INTO agent_series(agent, series, defined_at) VALUES(?1, ?2, ?3) "
                                  "ON CONFLICT(agent, series) DO UPDATE SET defined_at = min(defined_at, excluded.defined_at)",
     [MST_SQL_AGENT_SERIES_EACH] = "SELECT agent, series, defined_at FROM agent_series WHERE agent = ?1 ORDER BY series",
-    [MST_SQL_SESSION_PUT] = "UPDATE session SET agent = ?2, session = ?3, first_seen_at = ?4, ranges = ?5, definitions = ?6, stored_samples = ?7, "
-                            "lost_samples = ?8, lost_records = ?9 WHERE number = ?1",
-    [MST_SQL_SESSION_NEW] = "INSERT INTO session(agent, session, first_seen_at, ranges, definitions, stored_samples, lost_samples, lost_records) "
-                            "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    [MST_SQL_SESSION_EACH] = "SELECT number, agent, session, first_seen_at, ranges, definitions, stored_samples, lost_samples, lost_records FROM session "
-                             "ORDER BY number",
-    [MST_SQL_JOURNAL_APPEND] = "INSERT INTO journal(agent, session, sequence, kind, window, received_at, digest, body) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [MST_SQL_SESSION_PUT] =
+        "UPDATE session SET agent = ?2, session = ?3, first_seen_at = ?4, ranges = ?5, definitions = ?6, stored_samples = ?7, "
+        "lost_samples = ?8, lost_records = ?9 WHERE number = ?1",
+    [MST_SQL_SESSION_NEW] =
+        "INSERT INTO session(agent, session, first_seen_at, ranges, definitions, stored_samples, lost_samples, lost_records) "
+        "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [MST_SQL_SESSION_EACH] =
+        "SELECT number, agent, session, first_seen_at, ranges, definitions, stored_samples, lost_samples, lost_records FROM session "
+        "ORDER BY number",
+    [MST_SQL_JOURNAL_APPEND] =
+        "INSERT INTO journal(agent, session, sequence, kind, window, received_at, digest, body) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     [MST_SQL_JOURNAL_GET] = "SELECT id, agent, session, sequence, kind, window, received_at, digest, body FROM journal WHERE id = ?1",
     [MST_SQL_JOURNAL_DELETE] = "DELETE FROM journal WHERE id = ?1",
     [MST_SQL_JOURNAL_EACH] = "SELECT id, agent, session, sequence, kind, window, received_at, digest, body FROM journal ORDER BY id",
@@ -45,7 +52,8 @@ static const char *const sql[MST_SQL_COUNT] = {
     [MST_SQL_WINDOW_GET] = "SELECT document FROM window WHERE start = ?1 AND agent = ?2",
     [MST_SQL_WINDOW_EACH] = "SELECT start, agent, document FROM window WHERE start >= ?1 AND start < ?2 ORDER BY start, agent",
     [MST_SQL_WINDOW_EACH_OF] = "SELECT start, agent, document FROM window WHERE agent = ?3 AND start >= ?1 AND start < ?2 ORDER BY start",
-    [MST_SQL_WINDOW_PRUNE] = "DELETE FROM window WHERE (start, agent) IN (SELECT start, agent FROM window WHERE start < ?1 ORDER BY start LIMIT ?2)",
+    [MST_SQL_WINDOW_PRUNE] =
+        "DELETE FROM window WHERE (start, agent) IN (SELECT start, agent FROM window WHERE start < ?1 ORDER BY start LIMIT ?2)",
     [MST_SQL_RUN_PUT] = "INSERT INTO run(id, document, start, end) VALUES(?1, ?2, ?3, ?4) "
                         "ON CONFLICT(id) DO UPDATE SET document = excluded.document, start = excluded.start, end = excluded.end",
     [MST_SQL_RUN_EACH] = "SELECT id, document, start, end FROM run ORDER BY rowid",
@@ -119,7 +127,8 @@ mst_sqlite_run(mst_store *store, sqlite3_stmt *statement, const char *what, mst_
 }
 
 mst_err
-mst_sqlite_walk(mst_store *store, sqlite3_stmt *statement, mst_sqlite_row row, mst_store_visit visit, void *user, const char *what, mst_errctx *ctx)
+mst_sqlite_walk(mst_store *store, sqlite3_stmt *statement, mst_sqlite_row row, mst_store_visit visit, void *user, const char *what,
+                mst_errctx *ctx)
 {
   int code;
 

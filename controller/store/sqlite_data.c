@@ -68,11 +68,12 @@ mst_sqlite_session_put(mst_store *store, mst_store_session *session, mst_errctx 
 
   if (session->number != 0)
     err = mst_sqlite_bind(store, MST_SQL_SESSION_PUT, &statement, ctx, "iibibbiii", INT(session->number), INT(session->agent), &id,
-                          session->first_seen_at.ns, &session->ranges, &session->definitions, INT(session->stored_samples), INT(session->lost_samples),
-                          INT(session->lost_records));
+                          session->first_seen_at.ns, &session->ranges, &session->definitions, INT(session->stored_samples),
+                          INT(session->lost_samples), INT(session->lost_records));
   else
-    err = mst_sqlite_bind(store, MST_SQL_SESSION_NEW, &statement, ctx, "ibibbiii", INT(session->agent), &id, session->first_seen_at.ns, &session->ranges,
-                          &session->definitions, INT(session->stored_samples), INT(session->lost_samples), INT(session->lost_records));
+    err = mst_sqlite_bind(store, MST_SQL_SESSION_NEW, &statement, ctx, "ibibbiii", INT(session->agent), &id, session->first_seen_at.ns,
+                          &session->ranges, &session->definitions, INT(session->stored_samples), INT(session->lost_samples),
+                          INT(session->lost_records));
   if (err == MST_OK)
     err = mst_sqlite_run(store, statement, "keep a session", ctx);
   if (err == MST_OK && session->number == 0)
@@ -112,8 +113,9 @@ mst_sqlite_journal_append(mst_store *store, mst_store_journal *record, mst_errct
 {
   sqlite3_stmt *statement;
   mst_bytes digest = {record->digest.bytes, sizeof record->digest.bytes};
-  mst_err err = mst_sqlite_bind(store, MST_SQL_JOURNAL_APPEND, &statement, ctx, "iiiiiibb", INT(record->agent), INT(record->session), INT(record->sequence),
-                                INT(record->kind), record->window.ns, record->received_at.ns, &digest, &record->body);
+  mst_err err =
+      mst_sqlite_bind(store, MST_SQL_JOURNAL_APPEND, &statement, ctx, "iiiiiibb", INT(record->agent), INT(record->session),
+                      INT(record->sequence), INT(record->kind), record->window.ns, record->received_at.ns, &digest, &record->body);
 
   if (err == MST_OK)
     err = mst_sqlite_run(store, statement, "append to the journal", ctx);

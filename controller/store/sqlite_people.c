@@ -6,7 +6,7 @@
 #include <mst/common/alloc.h>
 
 #define BYTES_OF(array) (&(mst_bytes){(array), sizeof(array)})
-#define INT(value) ((int64_t)(value))
+#define INT(value)      ((int64_t)(value))
 
 mst_err
 mst_sqlite_agent_put(mst_store *store, mst_store_agent *agent, mst_errctx *ctx)
@@ -15,11 +15,12 @@ mst_sqlite_agent_put(mst_store *store, mst_store_agent *agent, mst_errctx *ctx)
   mst_err err;
 
   if (agent->number != 0)
-    err = mst_sqlite_bind(store, MST_SQL_AGENT_PUT, &statement, ctx, "ibittbii", INT(agent->number), BYTES_OF(agent->key.bytes), INT(agent->state),
-                          agent->hostname, agent->labels, BYTES_OF(agent->token_id), agent->enrolled_at.ns, agent->changed_at.ns);
+    err = mst_sqlite_bind(store, MST_SQL_AGENT_PUT, &statement, ctx, "ibittbii", INT(agent->number), BYTES_OF(agent->key.bytes),
+                          INT(agent->state), agent->hostname, agent->labels, BYTES_OF(agent->token_id), agent->enrolled_at.ns,
+                          agent->changed_at.ns);
   else
-    err = mst_sqlite_bind(store, MST_SQL_AGENT_NEW, &statement, ctx, "bittbii", BYTES_OF(agent->key.bytes), INT(agent->state), agent->hostname,
-                          agent->labels, BYTES_OF(agent->token_id), agent->enrolled_at.ns, agent->changed_at.ns);
+    err = mst_sqlite_bind(store, MST_SQL_AGENT_NEW, &statement, ctx, "bittbii", BYTES_OF(agent->key.bytes), INT(agent->state),
+                          agent->hostname, agent->labels, BYTES_OF(agent->token_id), agent->enrolled_at.ns, agent->changed_at.ns);
   if (err == MST_OK)
     err = mst_sqlite_run(store, statement, "keep an agent", ctx);
   if (err == MST_OK && agent->number == 0)
@@ -58,8 +59,9 @@ mst_sqlite_token_put(mst_store *store, const mst_store_token *token, mst_errctx 
 {
   sqlite3_stmt *statement;
   mst_bytes id = {token->id, sizeof token->id}, secret = {token->secret, sizeof token->secret};
-  mst_err err = mst_sqlite_bind(store, MST_SQL_TOKEN_PUT, &statement, ctx, "bbtiiiiii", &id, &secret, token->labels, token->created_at.ns,
-                                token->expires_at.ns, INT(token->uses_left), INT(token->uses_made), INT(token->revoked), INT(token->manual));
+  mst_err err =
+      mst_sqlite_bind(store, MST_SQL_TOKEN_PUT, &statement, ctx, "bbtiiiiii", &id, &secret, token->labels, token->created_at.ns,
+                      token->expires_at.ns, INT(token->uses_left), INT(token->uses_made), INT(token->revoked), INT(token->manual));
 
   return err == MST_OK ? mst_sqlite_run(store, statement, "keep a token", ctx) : err;
 }
@@ -96,8 +98,8 @@ mst_sqlite_operator_put(mst_store *store, const mst_store_operator *operator_, m
 {
   sqlite3_stmt *statement;
   mst_bytes key = {operator_->key.bytes, sizeof operator_->key.bytes};
-  mst_err err = mst_sqlite_bind(store, MST_SQL_OPERATOR_PUT, &statement, ctx, "bttii", &key, operator_->name, operator_->roles, INT(operator_->revoked),
-                                operator_->added_at.ns);
+  mst_err err = mst_sqlite_bind(store, MST_SQL_OPERATOR_PUT, &statement, ctx, "bttii", &key, operator_->name, operator_->roles,
+                                INT(operator_->revoked), operator_->added_at.ns);
 
   return err == MST_OK ? mst_sqlite_run(store, statement, "keep an operator", ctx) : err;
 }
@@ -161,7 +163,8 @@ mst_sqlite_statement_put(mst_store *store, const mst_store_statement *record, ms
 {
   sqlite3_stmt *statement;
   mst_bytes id = {record->id, sizeof record->id};
-  mst_err err = mst_sqlite_bind(store, MST_SQL_STATEMENT_PUT, &statement, ctx, "bttib", &id, record->kind, record->run, record->received_at.ns, &record->bytes);
+  mst_err err = mst_sqlite_bind(store, MST_SQL_STATEMENT_PUT, &statement, ctx, "bttib", &id, record->kind, record->run,
+                                record->received_at.ns, &record->bytes);
 
   return err == MST_OK ? mst_sqlite_run(store, statement, "keep a statement", ctx) : err;
 }
@@ -241,8 +244,8 @@ mst_sqlite_audit_append(mst_store *store, mst_store_audit *record, mst_errctx *c
   if (err == MST_OK)
     err = hash_record(&previous, record, ctx);
   if (err == MST_OK)
-    err = mst_sqlite_bind(store, MST_SQL_AUDIT_APPEND, &statement, ctx, "iittbb", record->sequence, record->at.ns, record->kind, record->subject,
-                          &record->body, BYTES_OF(record->hash.bytes));
+    err = mst_sqlite_bind(store, MST_SQL_AUDIT_APPEND, &statement, ctx, "iittbb", record->sequence, record->at.ns, record->kind,
+                          record->subject, &record->body, BYTES_OF(record->hash.bytes));
   return err == MST_OK ? mst_sqlite_run(store, statement, "extend the audit chain", ctx) : err;
 }
 

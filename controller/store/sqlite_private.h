@@ -52,14 +52,16 @@ struct mst_store {
 };
 
 /* Binds as the format says: i int64, t text (NULL binds NULL), b mst_bytes by pointer, and gives the statement, ready to step. */
-mst_err mst_sqlite_bind(mst_store *store, mst_sql which, sqlite3_stmt **ret_statement, mst_errctx *ctx, const char *format, ...) MST_MUST_USE;
+mst_err mst_sqlite_bind(mst_store *store, mst_sql which, sqlite3_stmt **ret_statement, mst_errctx *ctx, const char *format,
+                        ...) MST_MUST_USE;
 /* Steps a statement that gives no rows, and resets it. Only inside a transaction. */
 mst_err mst_sqlite_run(mst_store *store, sqlite3_stmt *statement, const char *what, mst_errctx *ctx) MST_MUST_USE;
 /* SQLite's error as ours: a full disk is MST_ELIMIT, a damaged file MST_ECORRUPT, a constraint MST_EEXIST. */
 mst_err mst_sqlite_fail(mst_store *store, const char *what, mst_errctx *ctx);
 /* Walks the rows: `row` fills a record from the statement and calls the visitor. */
 typedef bool (*mst_sqlite_row)(sqlite3_stmt *statement, mst_store_visit visit, void *user);
-mst_err mst_sqlite_walk(mst_store *store, sqlite3_stmt *statement, mst_sqlite_row row, mst_store_visit visit, void *user, const char *what, mst_errctx *ctx) MST_MUST_USE;
+mst_err mst_sqlite_walk(mst_store *store, sqlite3_stmt *statement, mst_sqlite_row row, mst_store_visit visit, void *user, const char *what,
+                        mst_errctx *ctx) MST_MUST_USE;
 
 static inline mst_bytes
 mst_sqlite_bytes(sqlite3_stmt *statement, int column)
@@ -108,7 +110,8 @@ mst_err mst_sqlite_journal_delete(mst_store *store, int64_t id, mst_errctx *ctx)
 mst_err mst_sqlite_journal_each(mst_store *store, mst_store_visit visit, void *user, mst_errctx *ctx);
 mst_err mst_sqlite_window_put(mst_store *store, mst_wall start, uint32_t agent, mst_bytes document, mst_errctx *ctx);
 mst_err mst_sqlite_window_get(mst_store *store, mst_wall start, uint32_t agent, mst_buf *ret_document, mst_errctx *ctx);
-mst_err mst_sqlite_window_each(mst_store *store, uint32_t agent, mst_wall from, mst_wall to, mst_store_visit visit, void *user, mst_errctx *ctx);
+mst_err mst_sqlite_window_each(mst_store *store, uint32_t agent, mst_wall from, mst_wall to, mst_store_visit visit, void *user,
+                               mst_errctx *ctx);
 mst_err mst_sqlite_window_prune(mst_store *store, mst_wall before, uint32_t most, uint32_t *ret_deleted, mst_errctx *ctx);
 
 #endif

@@ -1,8 +1,8 @@
 /* Many simulated agents against one real controller: real keys, real envelopes, one connection each.
  * usage: bench_agents --url URL --token TOKEN --agents N --seconds S [--interval-ms MS] [--samples N] [--ca FILE] [--pid PID]
- * Enrols N agents, defines their series, then every agent sends a report each interval, spread evenly, for S seconds. Prints one line of JSON:
- * reports acknowledged, latest acknowledgement after its due time, quantiles, the controller's CPU and peak memory when --pid names it, and,
- * when connections broke and came back, how long it took until all agents were acknowledged again. */
+ * Enrols N agents, defines their series, then every agent sends a report each interval, spread evenly, for S seconds. Prints one line of
+ * JSON: reports acknowledged, latest acknowledgement after its due time, quantiles, the controller's CPU and peak memory when --pid names
+ * it, and, when connections broke and came back, how long it took until all agents were acknowledged again. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -39,7 +39,7 @@ typedef struct agent {
   uint64_t sequence;
   phase phase;
   bool receiving, failed_since_ack;
-  int64_t due_ns;      /* monotonic: when the present record should have gone */
+  int64_t due_ns; /* monotonic: when the present record should have gone */
   mst_buf envelope;
   mst_digest digest;
   atomic_bool busy;
@@ -113,15 +113,19 @@ build_body(agent *a, mst_buf *body)
         snprintf(names[i], sizeof names[i], "bench.signal.%03d", i);
         series[i] = (mst_series){.name = text(names[i]), .kind = i % 3 ? MST_SIGNAL_GAUGE : MST_SIGNAL_COUNTER, .unit = text("1")};
       }
-    mst_definitions header = {.boot_id = text("bench"), .agent_version = text("bench"), .hostname = text("bench"), .count = (uint32_t)options.samples};
+    mst_definitions header = {
+        .boot_id = text("bench"), .agent_version = text("bench"), .hostname = text("bench"), .count = (uint32_t)options.samples};
     check_mst(mst_definitions_encode(&header, series, body, &ctx), "definitions", &ctx);
   } else {
     mst_report_writer writer;
-    mst_report_header header = {.at = mst_clock_wall(mst_clock_system()), .interval_ns = options.interval_ns, .definitions = (uint32_t)options.samples,
+    mst_report_header header = {.at = mst_clock_wall(mst_clock_system()),
+                                .interval_ns = options.interval_ns,
+                                .definitions = (uint32_t)options.samples,
                                 .spool_records = 1};
     mst_report_writer_init(&writer);
     for (int i = 0; i < options.samples; i++)
-      check_mst(mst_report_write_number(&writer, (uint32_t)i, i % 3 ? 0.25 * i + (double)(a->sequence % 7) : (double)(a->sequence * 1000 + (uint64_t)i), &ctx),
+      check_mst(mst_report_write_number(&writer, (uint32_t)i,
+                                        i % 3 ? 0.25 * i + (double)(a->sequence % 7) : (double)(a->sequence * 1000 + (uint64_t)i), &ctx),
                 "report", &ctx);
     check_mst(mst_report_writer_finish(&writer, &header, body, &ctx), "report", &ctx);
     mst_report_writer_done(&writer);
@@ -131,7 +135,8 @@ build_body(agent *a, mst_buf *body)
 static void
 build(agent *a)
 {
-  static const mst_envelope_kind kinds[] = {[ENROLLING] = MST_ENVELOPE_ENROL, [DEFINING] = MST_ENVELOPE_DEFINITIONS, [REPORTING] = MST_ENVELOPE_REPORT};
+  static const mst_envelope_kind kinds[] = {
+      [ENROLLING] = MST_ENVELOPE_ENROL, [DEFINING] = MST_ENVELOPE_DEFINITIONS, [REPORTING] = MST_ENVELOPE_REPORT};
   mst_errctx ctx = {0};
   mst_buf body;
 
@@ -285,7 +290,8 @@ peak_kilobytes(int pid)
   return peak;
 }
 
-/* CPU of one bare libsodium verification of the bytes of one report's envelope, in microseconds: the floor that the controller is measured against. */
+/* CPU of one bare libsodium verification of the bytes of one report's envelope, in microseconds: the floor that the controller is measured
+ * against. */
 static double
 bare_verify_us(void)
 {
@@ -389,23 +395,41 @@ report_all(int64_t start_ns)
 static void
 parse(int argc, char **argv)
 {
-  static const struct option longs[] = {{"url", 1, NULL, 'u'},     {"token", 1, NULL, 't'},       {"agents", 1, NULL, 'n'}, {"seconds", 1, NULL, 's'},
-                                        {"samples", 1, NULL, 'm'}, {"interval-ms", 1, NULL, 'i'}, {"ca", 1, NULL, 'c'},     {"pid", 1, NULL, 'p'}, {0}};
+  static const struct option longs[] = {{"url", 1, NULL, 'u'},     {"token", 1, NULL, 't'},   {"agents", 1, NULL, 'n'},
+                                        {"seconds", 1, NULL, 's'}, {"samples", 1, NULL, 'm'}, {"interval-ms", 1, NULL, 'i'},
+                                        {"ca", 1, NULL, 'c'},      {"pid", 1, NULL, 'p'},     {0}};
   mst_errctx ctx = {0};
   const char *token = NULL;
   int chosen;
 
   while ((chosen = getopt_long(argc, argv, "", longs, NULL)) != -1) {
     switch (chosen) {
-    case 'u': options.url = optarg; break;
-    case 't': token = optarg; break;
-    case 'n': options.count = (int)strtol(optarg, NULL, 10); break;
-    case 's': options.seconds = (int)strtol(optarg, NULL, 10); break;
-    case 'm': options.samples = (int)strtol(optarg, NULL, 10); break;
-    case 'i': options.interval_ns = strtoll(optarg, NULL, 10) * MST_NS_PER_MS; break;
-    case 'c': options.ca = optarg; break;
-    case 'p': options.pid = (int)strtol(optarg, NULL, 10); break;
-    default: exit(64);
+    case 'u':
+      options.url = optarg;
+      break;
+    case 't':
+      token = optarg;
+      break;
+    case 'n':
+      options.count = (int)strtol(optarg, NULL, 10);
+      break;
+    case 's':
+      options.seconds = (int)strtol(optarg, NULL, 10);
+      break;
+    case 'm':
+      options.samples = (int)strtol(optarg, NULL, 10);
+      break;
+    case 'i':
+      options.interval_ns = strtoll(optarg, NULL, 10) * MST_NS_PER_MS;
+      break;
+    case 'c':
+      options.ca = optarg;
+      break;
+    case 'p':
+      options.pid = (int)strtol(optarg, NULL, 10);
+      break;
+    default:
+      exit(64);
     }
   }
   if (!options.url || !token || options.count < 1 || options.samples < 1 || options.samples > 1024)
@@ -437,12 +461,14 @@ main(int argc, char **argv)
   double elapsed_s = (double)(now_ns() - start) / 1e9, cpu_s = cpu_seconds(options.pid) - cpu_before;
   double verify_us = bare_verify_us();
   pthread_mutex_lock(&lock);
-  printf("{\"agents\": %d, \"seconds\": %.1f, \"acknowledged\": %" PRIu64 ", \"refused\": %" PRIu64 ", \"resent\": %" PRIu64 ", \"broken\": %" PRIu64
+  printf("{\"agents\": %d, \"seconds\": %.1f, \"acknowledged\": %" PRIu64 ", \"refused\": %" PRIu64 ", \"resent\": %" PRIu64
+         ", \"broken\": %" PRIu64
          ", \"latest_s\": %.4f, \"p50_s\": %.5f, \"p99_s\": %.5f, \"prepare_s\": %.1f, \"recovery_s\": %.1f, \"controller_cpu_share\": %.4f"
          ", \"controller_cpu_us_per_envelope\": %.2f, \"bare_verify_us\": %.2f, \"controller_peak_kb\": %ld}\n",
          options.count, elapsed_s, acknowledged, refused, resent, broken, (double)latest_ns / 1e9, mst_hist_quantile(&latency, 0.5),
-         mst_hist_quantile(&latency, 0.99), prepared_s, first_break_ns && last_recovery_ns > first_break_ns ? (double)(last_recovery_ns - first_break_ns) / 1e9 : 0,
-         cpu_s / elapsed_s, acknowledged ? cpu_s * 1e6 / (double)acknowledged : 0, verify_us, peak_kilobytes(options.pid));
+         mst_hist_quantile(&latency, 0.99), prepared_s,
+         first_break_ns && last_recovery_ns > first_break_ns ? (double)(last_recovery_ns - first_break_ns) / 1e9 : 0, cpu_s / elapsed_s,
+         acknowledged ? cpu_s * 1e6 / (double)acknowledged : 0, verify_us, peak_kilobytes(options.pid));
   fflush(stdout);
   /* 10 000 sockets take long to close one by one; the kernel is quicker. */
   _exit(0);

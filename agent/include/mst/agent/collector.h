@@ -9,7 +9,8 @@
 #include <mst/common/hist.h>
 #include <mst/proto/report.h>
 
-/* A signal that a collector can give. Const, named by OpenTelemetry's semantic conventions ("system.cpu.time"), "muster." where these have no name. */
+/* A signal that a collector can give. Const, named by OpenTelemetry's semantic conventions ("system.cpu.time"), "muster." where these have
+ * no name. */
 typedef struct mst_signal {
   const char *name;
   mst_signal_kind kind;
@@ -28,15 +29,20 @@ typedef struct mst_sink mst_sink;
  * Label values and states are cut at their limits, and what is no valid UTF-8 in them becomes '?'.
  * MST_ELIMIT: more series than MST_SERIES_MAX (counted and said once); MST_EMALFORMED: value not finite, or a counter below zero;
  * MST_EEXIST: given before in this run, or another collector's; MST_EUSAGE: labels or kind of signal are wrong. */
-mst_err mst_sink_gauge(mst_sink *sink, const mst_signal *signal, const mst_tag *tags, size_t tag_count, double value, mst_errctx *ctx) MST_MUST_USE;
-mst_err mst_sink_counter(mst_sink *sink, const mst_signal *signal, const mst_tag *tags, size_t tag_count, mst_wall start_at, double value, mst_errctx *ctx) MST_MUST_USE;
-mst_err mst_sink_state(mst_sink *sink, const mst_signal *signal, const mst_tag *tags, size_t tag_count, const char *state, mst_errctx *ctx) MST_MUST_USE;
-mst_err mst_sink_distribution(mst_sink *sink, const mst_signal *signal, const mst_tag *tags, size_t tag_count, const mst_hist *hist, mst_errctx *ctx) MST_MUST_USE;
+mst_err mst_sink_gauge(mst_sink *sink, const mst_signal *signal, const mst_tag *tags, size_t tag_count, double value,
+                       mst_errctx *ctx) MST_MUST_USE;
+mst_err mst_sink_counter(mst_sink *sink, const mst_signal *signal, const mst_tag *tags, size_t tag_count, mst_wall start_at, double value,
+                         mst_errctx *ctx) MST_MUST_USE;
+mst_err mst_sink_state(mst_sink *sink, const mst_signal *signal, const mst_tag *tags, size_t tag_count, const char *state,
+                       mst_errctx *ctx) MST_MUST_USE;
+mst_err mst_sink_distribution(mst_sink *sink, const mst_signal *signal, const mst_tag *tags, size_t tag_count, const mst_hist *hist,
+                              mst_errctx *ctx) MST_MUST_USE;
 /* A thing that should be there and could not be read; the rest of the collector's signals go on. */
-mst_err mst_sink_error(mst_sink *sink, const mst_signal *signal, const mst_tag *tags, size_t tag_count, const char *reason, mst_errctx *ctx) MST_MUST_USE;
+mst_err mst_sink_error(mst_sink *sink, const mst_signal *signal, const mst_tag *tags, size_t tag_count, const char *reason,
+                       mst_errctx *ctx) MST_MUST_USE;
 
-/* Options of a collector as the plan gives them: key -> values. Owned by whoever made them; borrowed from open() until close() has returned.
- * Only keys that the collector's `options` name come here. */
+/* Options of a collector as the plan gives them: key -> values. Owned by whoever made them; borrowed from open() until close() has
+ * returned. Only keys that the collector's `options` name come here. */
 typedef struct mst_option {
   const char *key;
   const char *const *values;
@@ -44,9 +50,9 @@ typedef struct mst_option {
 } mst_option;
 
 typedef struct mst_collector_env {
-  int root_fd;             /* the root below which proc/, sys/, etc/ are opened: "/" or a test's tree */
-  const mst_clock *clock;  /* borrowed for the life of the collector */
-  mst_wall boot_at;        /* when this host came up, read once a session so that it never flickers; 0: not known. The start of most counters */
+  int root_fd;            /* the root below which proc/, sys/, etc/ are opened: "/" or a test's tree */
+  const mst_clock *clock; /* borrowed for the life of the collector */
+  mst_wall boot_at; /* when this host came up, read once a session so that it never flickers; 0: not known. The start of most counters */
   const mst_option *options;
   size_t option_count;
 } mst_collector_env;

@@ -8,9 +8,9 @@
 typedef struct mst_sampler mst_sampler;
 
 typedef struct mst_sampler_setup {
-  const char *root;              /* "/" */
+  const char *root; /* "/" */
   const mst_clock *clock;
-  const char *const *forbidden;  /* collectors that the host's own config forbids */
+  const char *const *forbidden; /* collectors that the host's own config forbids */
   size_t forbidden_count;
   const mst_collector *const *collectors; /* NULL: mst_collectors; tests hand in their own. Borrowed for life */
   size_t collector_count;
@@ -19,15 +19,17 @@ typedef struct mst_sampler_setup {
 mst_err mst_sampler_create(const mst_sampler_setup *setup, mst_sampler **ret_sampler, mst_errctx *ctx) MST_MUST_USE;
 void mst_sampler_destroy(mst_sampler *sampler);
 
-/* Puts a plan's collectors in force; NULL: the base plan (every collector, default options, every report). Collectors whose entry did not change go on
- * undisturbed with their state. An unknown or forbidden collector becomes a state series muster.collector.status{collector=NAME} with "unknown"/"forbidden", others "ok",
- * "absent: why" or "error: why". The plan is not kept. Until the first call nothing is in force.
- * MST_EMALFORMED: the plan names a collector twice; MST_ELIMIT, MST_ENOMEM. On failure what was in force stays so. */
+/* Puts a plan's collectors in force; NULL: the base plan (every collector, default options, every report). Collectors whose entry did not
+ * change go on undisturbed with their state. An unknown or forbidden collector becomes a state series
+ * muster.collector.status{collector=NAME} with "unknown"/"forbidden", others "ok", "absent: why" or "error: why". The plan is not kept.
+ * Until the first call nothing is in force. MST_EMALFORMED: the plan names a collector twice; MST_ELIMIT, MST_ENOMEM. On failure what was
+ * in force stays so. */
 mst_err mst_sampler_apply(mst_sampler *sampler, const mst_plan *plan, mst_errctx *ctx) MST_MUST_USE;
 
 /* Takes all samples that are due. `at` is put on them by the caller. A series known from before that a working collector no longer gives is
  * written as ABSENT; all series of a collector that failed as ERROR with its reason. Writes samples into writer (which the caller reset).
- * A collector that took longer than its deadline is said to be in error, but what it measured stands. Fails only when the writer does or memory is out. */
+ * A collector that took longer than its deadline is said to be in error, but what it measured stands. Fails only when the writer does or
+ * memory is out. */
 mst_err mst_sampler_tick(mst_sampler *sampler, mst_report_writer *writer, mst_errctx *ctx) MST_MUST_USE;
 
 /* Series defined so far this session; ids 0 .. count-1. Definitions never change and never go away in a session. */
@@ -37,8 +39,8 @@ const mst_series *mst_sampler_series_at(const mst_sampler *sampler, uint32_t id)
 /* The collector that gives it, for --once and messages. */
 const char *mst_sampler_series_collector(const mst_sampler *sampler, uint32_t id);
 
-/* For each collector in force: its name, state ("ok", "absent", "error", "forbidden", "unknown"), reason, duration of its last run and signals;
- * for --once and for saying once what cannot be read. */
+/* For each collector in force: its name, state ("ok", "absent", "error", "forbidden", "unknown"), reason, duration of its last run and
+ * signals; for --once and for saying once what cannot be read. */
 typedef struct mst_collector_state {
   const char *name;
   const char *state;

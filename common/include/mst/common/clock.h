@@ -8,7 +8,7 @@
 
 #define MST_NS_PER_US 1000LL
 #define MST_NS_PER_MS 1000000LL
-#define MST_NS_PER_S 1000000000LL
+#define MST_NS_PER_S  1000000000LL
 
 /* Wall time: Unix nanoseconds, UTC. Its own type, so that it is never mixed up with the monotonic clock. */
 typedef struct mst_wall {
@@ -39,8 +39,16 @@ typedef struct mst_clock_manual {
 void mst_clock_manual_init(mst_clock_manual *clock, int64_t wall_ns);
 void mst_clock_manual_advance(mst_clock_manual *clock, int64_t ns);
 
-static inline mst_wall mst_clock_wall(const mst_clock *clock) { return clock->wall(clock); }
-static inline mst_mono mst_clock_mono(const mst_clock *clock) { return clock->mono(clock); }
+static inline mst_wall
+mst_clock_wall(const mst_clock *clock)
+{
+  return clock->wall(clock);
+}
+static inline mst_mono
+mst_clock_mono(const mst_clock *clock)
+{
+  return clock->mono(clock);
+}
 
 /* Reads a duration: one or more pairs of a decimal number and a unit, biggest first, no spaces:
  * "10m", "48h", "1h30m", "500ms", "1.5s", "30d". Units: ns us ms s m h d w. A bare number is refused except "0".

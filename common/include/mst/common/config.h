@@ -80,7 +80,8 @@ void mst_config_free(const mst_config_schema *schema, void *value);
 /* "64MB", "8GiB", "123" (bytes), "240GB". Decimal units are powers of 1000, binary ones of 1024. */
 mst_err mst_size_parse(const char *text, int64_t *ret_bytes, mst_errctx *ctx) MST_MUST_USE;
 /* A value with a unit as checklists write it, to the base unit of its kind: "70%" 0.7, "2s" 2 (seconds), "16GB" 1.6e10 (bytes),
- * "100Mbit/s" 1.25e7 (bytes per second), "10/min" (1/6 per second), "5/h", "3.5", "-1". ret_unit: "1", "s", "By", "By/s", "1/s" or "" for a bare number. Static string. */
+ * "100Mbit/s" 1.25e7 (bytes per second), "10/min" (1/6 per second), "5/h", "3.5", "-1". ret_unit: "1", "s", "By", "By/s", "1/s" or "" for a
+ * bare number. Static string. */
 mst_err mst_quantity_parse(const char *text, double *ret_value, const char **ret_unit, mst_errctx *ctx) MST_MUST_USE;
 
 #endif

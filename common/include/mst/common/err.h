@@ -6,22 +6,22 @@
 #define MST_MUST_USE __attribute__((warn_unused_result))
 
 /* Every error code of muster: name, number, text. Numbers are never reused: they stand in JSON answers and in tests. */
-#define MST_ERRORS(X)                                                \
-  X(MST_OK, 0, "ok")                                                 \
-  X(MST_EABSENT, 1, "not there")                                     \
-  X(MST_EMALFORMED, 2, "malformed input")                            \
-  X(MST_EIO, 3, "input/output error")                                \
-  X(MST_ENOMEM, 4, "out of memory")                                  \
-  X(MST_ELIMIT, 5, "over a limit")                                   \
-  X(MST_EPERM, 6, "not permitted")                                   \
-  X(MST_ECRYPTO, 7, "signature or key does not fit")                 \
-  X(MST_EVERSION, 8, "version not spoken here")                      \
-  X(MST_EEXIST, 9, "already there")                                  \
-  X(MST_ESTATE, 10, "not possible in this state")                    \
-  X(MST_ETIMEOUT, 11, "timed out")                                   \
-  X(MST_EUSAGE, 12, "wrong usage")                                   \
-  X(MST_ECONFIG, 13, "wrong configuration")                          \
-  X(MST_EUNREACHABLE, 14, "not reachable")                           \
+#define MST_ERRORS(X)                                                                                                                      \
+  X(MST_OK, 0, "ok")                                                                                                                       \
+  X(MST_EABSENT, 1, "not there")                                                                                                           \
+  X(MST_EMALFORMED, 2, "malformed input")                                                                                                  \
+  X(MST_EIO, 3, "input/output error")                                                                                                      \
+  X(MST_ENOMEM, 4, "out of memory")                                                                                                        \
+  X(MST_ELIMIT, 5, "over a limit")                                                                                                         \
+  X(MST_EPERM, 6, "not permitted")                                                                                                         \
+  X(MST_ECRYPTO, 7, "signature or key does not fit")                                                                                       \
+  X(MST_EVERSION, 8, "version not spoken here")                                                                                            \
+  X(MST_EEXIST, 9, "already there")                                                                                                        \
+  X(MST_ESTATE, 10, "not possible in this state")                                                                                          \
+  X(MST_ETIMEOUT, 11, "timed out")                                                                                                         \
+  X(MST_EUSAGE, 12, "wrong usage")                                                                                                         \
+  X(MST_ECONFIG, 13, "wrong configuration")                                                                                                \
+  X(MST_EUNREACHABLE, 14, "not reachable")                                                                                                 \
   X(MST_ECORRUPT, 15, "stored data is corrupt")
 
 #define MST_ERR_ENUM(name, number, text) name = number,
@@ -33,8 +33,8 @@ enum { MST_ERRCTX_TEXT_BYTES = 512 };
 
 /* Where the text of the latest error goes. Owned by the caller; zero-initialise it. Not shared between threads. */
 typedef struct mst_errctx {
-  int os_errno;                       /* errno at the time of the first mst_fail, 0 if it had no part in the failure */
-  char text[MST_ERRCTX_TEXT_BYTES];   /* what was being done, with what, what went wrong, what to do */
+  int os_errno;                     /* errno at the time of the first mst_fail, 0 if it had no part in the failure */
+  char text[MST_ERRCTX_TEXT_BYTES]; /* what was being done, with what, what went wrong, what to do */
 } mst_errctx;
 
 /* Records a failure and returns its code, so that a caller can write `return mst_fail(...)`.

@@ -54,8 +54,8 @@ mst_err mst_key_verify(const mst_public_key *key, const char *context, const voi
  * "muster-key-1", "public: HEX", "secret: HEX" or "sealed: SALT NONCE BOX", one a line.
  * MST_EEXIST when there is a file already: a key is never overwritten. */
 mst_err mst_key_save(const mst_key *key, const char *path, const char *passphrase, mst_errctx *ctx) MST_MUST_USE;
-/* Reads such a file. MST_EPERM when group or others may read or write it, or it is neither ours nor root's, MST_EMALFORMED, MST_ECRYPTO when the
- * passphrase is missing or wrong or the halves do not fit each other. The caller destroys *ret_key. */
+/* Reads such a file. MST_EPERM when group or others may read or write it, or it is neither ours nor root's, MST_EMALFORMED, MST_ECRYPTO
+ * when the passphrase is missing or wrong or the halves do not fit each other. The caller destroys *ret_key. */
 mst_err mst_key_load(const char *path, const char *passphrase, mst_key **ret_key, mst_errctx *ctx) MST_MUST_USE;
 
 /* Public keys travel as "ed25519:" and 64 hex digits. text must hold MST_PUBLIC_KEY_TEXT_BYTES. */

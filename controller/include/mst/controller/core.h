@@ -20,15 +20,17 @@ json_t *mst_core_tokens_json(mst_core *core);
 json_t *mst_core_operators_json(mst_core *core);
 json_t *mst_core_runs_json(mst_core *core);
 mst_err mst_core_run_json(mst_core *core, const char *run_id, json_t **ret_document, mst_errctx *ctx) MST_MUST_USE;
-/* The canonical verdict of a run as of its last evaluation, NUL-terminated, to be freed with mst_free; run_id "" or NULL: the current or else the latest run.
- * MST_EABSENT: no such run. */
+/* The canonical verdict of a run as of its last evaluation, NUL-terminated, to be freed with mst_free; run_id "" or NULL: the current or
+ * else the latest run. MST_EABSENT: no such run. */
 mst_err mst_core_verdict_text(mst_core *core, const char *run_id, char **ret_json, mst_errctx *ctx) MST_MUST_USE;
-/* Waits until the verdict changed from `version` (a number in the status and verdict documents' header) or the timeout passed; returns the version now. */
+/* Waits until the verdict changed from `version` (a number in the status and verdict documents' header) or the timeout passed; returns the
+ * version now. */
 uint64_t mst_core_verdict_wait(mst_core *core, uint64_t version, int64_t timeout_ns);
 uint64_t mst_core_verdict_version(mst_core *core);
 
 /* Checks and carries out an operator's signed statement; the answer is a JSON document for the CLI, e.g. {"token": "mst1..."}.
- * MST_EMALFORMED, MST_ECRYPTO (unknown operator or bad signature), MST_EPERM (role does not allow it), MST_EEXIST (id used before), MST_EABSENT, MST_ESTATE, MST_EIO. */
+ * MST_EMALFORMED, MST_ECRYPTO (unknown operator or bad signature), MST_EPERM (role does not allow it), MST_EEXIST (id used before),
+ * MST_EABSENT, MST_ESTATE, MST_EIO. */
 mst_err mst_core_statement(mst_core *core, const void *data, size_t size_bytes, json_t **ret_answer, mst_errctx *ctx) MST_MUST_USE;
 
 /* Numbers for /metrics: visits each as (name, help, type "counter"|"gauge", label text like reason="future" or "", value). */

@@ -6,8 +6,8 @@
 
 /* The HTTP side of the controller: /api/v1, /metrics, /healthz, /readyz and the page at /. docs/api.md has every path. */
 typedef struct mst_http_config {
-  mst_config_strings listen; /* "127.0.0.1:7651", "[::1]:7651", "unix:/run/muster/http.sock" */
-  char *token_file;          /* bearer token for readers on listeners that are neither loopback nor Unix sockets */
+  mst_config_strings listen;  /* "127.0.0.1:7651", "[::1]:7651", "unix:/run/muster/http.sock" */
+  char *token_file;           /* bearer token for readers on listeners that are neither loopback nor Unix sockets */
   char *cert_file, *key_file; /* HTTPS on those listeners */
   mst_config_place place;
 } mst_http_config;

@@ -26,8 +26,10 @@ typedef struct mst_text {
 } mst_text;
 
 void mst_cursor_init(mst_cursor *cursor, const void *data, size_t size_bytes);
-/* All fail with MST_EMALFORMED (wrong type, truncated; the text gives the offset and `what`) or MST_ELIMIT, and leave the cursor where it was. */
-mst_err mst_cursor_array(mst_cursor *cursor, const char *what, uint32_t least, uint32_t most, uint32_t *ret_count, mst_errctx *ctx) MST_MUST_USE;
+/* All fail with MST_EMALFORMED (wrong type, truncated; the text gives the offset and `what`) or MST_ELIMIT, and leave the cursor where it
+ * was. */
+mst_err mst_cursor_array(mst_cursor *cursor, const char *what, uint32_t least, uint32_t most, uint32_t *ret_count,
+                         mst_errctx *ctx) MST_MUST_USE;
 mst_err mst_cursor_map(mst_cursor *cursor, const char *what, uint32_t most, uint32_t *ret_count, mst_errctx *ctx) MST_MUST_USE;
 mst_err mst_cursor_uint(mst_cursor *cursor, const char *what, uint64_t most, uint64_t *ret_value, mst_errctx *ctx) MST_MUST_USE;
 mst_err mst_cursor_int(mst_cursor *cursor, const char *what, int64_t *ret_value, mst_errctx *ctx) MST_MUST_USE;
@@ -42,7 +44,11 @@ bool mst_cursor_nil(mst_cursor *cursor);
 mst_err mst_cursor_skip(mst_cursor *cursor, const char *what, mst_errctx *ctx) MST_MUST_USE;
 /* MST_EMALFORMED unless every byte was read. */
 mst_err mst_cursor_end(const mst_cursor *cursor, const char *what, mst_errctx *ctx) MST_MUST_USE;
-static inline size_t mst_cursor_offset(const mst_cursor *cursor) { return (size_t)(cursor->at - cursor->start); }
+static inline size_t
+mst_cursor_offset(const mst_cursor *cursor)
+{
+  return (size_t)(cursor->at - cursor->start);
+}
 
 bool mst_text_equal(mst_text text, const char *other);
 

@@ -24,6 +24,7 @@ typedef struct mst_enrol {
 } mst_enrol;
 mst_err mst_enrol_encode(const mst_enrol *enrol, mst_buf *ret_body, mst_errctx *ctx) MST_MUST_USE;
 mst_err mst_enrol_decode(mst_bytes body, mst_enrol *ret_enrol, mst_errctx *ctx) MST_MUST_USE;
-void mst_enrol_tag(const uint8_t secret[static MST_TOKEN_SECRET_BYTES], const mst_public_key *key, mst_text hostname, uint8_t ret_tag[static MST_ENROL_TAG_BYTES]);
+void mst_enrol_tag(const uint8_t secret[static MST_TOKEN_SECRET_BYTES], const mst_public_key *key, mst_text hostname,
+                   uint8_t ret_tag[static MST_ENROL_TAG_BYTES]);
 
 #endif

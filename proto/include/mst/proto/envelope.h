@@ -15,16 +15,16 @@ enum {
   MST_ENVELOPE_MAX_BODY_BYTES = 256 * 1024,
   MST_ENVELOPE_MAX_BYTES = MST_ENVELOPE_MAX_BODY_BYTES + 256,
   MST_SESSION_BYTES = 16,
-  MST_HOSTNAME_MAX_BYTES = 255,     /* RFC 1035, and Linux allows less */
+  MST_HOSTNAME_MAX_BYTES = 255, /* RFC 1035, and Linux allows less */
   MST_AGENT_VERSION_MAX_BYTES = 64,
-  MST_BOOT_ID_MAX_BYTES = 64,       /* the kernel's has 36 */
+  MST_BOOT_ID_MAX_BYTES = 64, /* the kernel's has 36 */
 };
 
 typedef enum mst_envelope_kind {
   MST_ENVELOPE_ENROL = 1,       /* proto/enrol.h; signed by the key that it brings; sequence 0, outside every session's count */
   MST_ENVELOPE_DEFINITIONS = 2, /* series definitions of the session */
   MST_ENVELOPE_REPORT = 3,
-  MST_ENVELOPE_LOSS = 4,        /* names the sequences that the spool had to give up */
+  MST_ENVELOPE_LOSS = 4, /* names the sequences that the spool had to give up */
 } mst_envelope_kind;
 
 /* Random per start of the agent. */
@@ -50,7 +50,8 @@ typedef struct mst_envelope {
 mst_err mst_envelope_encode(const mst_envelope *envelope, const mst_key *key, mst_buf *ret_bytes, mst_errctx *ctx) MST_MUST_USE;
 /* Structure and limits only, no signature: MST_EMALFORMED, MST_ELIMIT, MST_EVERSION. */
 mst_err mst_envelope_decode(const void *data, size_t size_bytes, mst_envelope *ret_envelope, mst_errctx *ctx) MST_MUST_USE;
-/* MST_ECRYPTO when the signature does not fit the key and the kind's context string, or the envelope names another key. Pure: any thread. */
+/* MST_ECRYPTO when the signature does not fit the key and the kind's context string, or the envelope names another key. Pure: any thread.
+ */
 mst_err mst_envelope_verify(const mst_envelope *envelope, const mst_public_key *key, mst_errctx *ctx) MST_MUST_USE;
 /* What the controller compares to tell a repeated envelope from another one under the same sequence, and what a reply answers to. */
 mst_digest mst_envelope_digest(const void *data, size_t size_bytes);

@@ -20,9 +20,9 @@ typedef struct mst_plan_option {
 } mst_plan_option;
 
 typedef struct mst_plan_collector {
-  mst_text name;      /* "cpu", "processes" */
-  int64_t period_ns;  /* 0: with every report; at most MST_PLAN_MAX_PERIOD_NS */
-  uint32_t option_count; /* no key stands twice */
+  mst_text name;            /* "cpu", "processes" */
+  int64_t period_ns;        /* 0: with every report; at most MST_PLAN_MAX_PERIOD_NS */
+  uint32_t option_count;    /* no key stands twice */
   mst_plan_option *options; /* owned by the plan */
 } mst_plan_collector;
 
@@ -32,8 +32,8 @@ typedef struct mst_plan {
   double jitter_ratio; /* 0..0.5 of the interval */
   uint32_t collector_count;
   mst_plan_collector *collectors; /* owned */
-  mst_digest digest;   /* of the encoded plan without its signature; set by open */
-  uint8_t *bytes;      /* owned copy that the texts point into; set by open */
+  mst_digest digest;              /* of the encoded plan without its signature; set by open */
+  uint8_t *bytes;                 /* owned copy that the texts point into; set by open */
 } mst_plan;
 
 /* Appends the plan with its signature (context "muster/1/plan"). */

@@ -9,7 +9,7 @@
 #include <mst/proto/envelope.h>
 
 enum {
-  MST_SERIES_MAX = 4096,           /* per session: 20 disks, 20 nets, 200 containers at 15 signals each */
+  MST_SERIES_MAX = 4096, /* per session: 20 disks, 20 nets, 200 containers at 15 signals each */
   MST_SERIES_NAME_MAX_BYTES = 128,
   MST_SERIES_LABELS_MAX = 16,
   MST_SERIES_LABEL_KEY_MAX_BYTES = 64,
@@ -22,7 +22,7 @@ enum {
   MST_EVENT_LEVEL_MAX_BYTES = 32,
   MST_EVENT_SAMPLE_MAX_BYTES = 512,
   MST_FINGERPRINT_BYTES = 16,
-  MST_HISTOGRAM_MAX_BYTES = 3072,  /* two sides of 160 counts at 9 bytes, and the head */
+  MST_HISTOGRAM_MAX_BYTES = 3072, /* two sides of 160 counts at 9 bytes, and the head */
   MST_LOSS_RANGES_MAX = 1024,
 };
 
@@ -74,27 +74,28 @@ typedef struct mst_sample {
 } mst_sample;
 
 typedef struct mst_event {
-  uint32_t id;       /* of a series of kind EVENT */
+  uint32_t id; /* of a series of kind EVENT */
   mst_wall at;
   mst_text rule, level;
   uint64_t count;
-  mst_text sample;   /* redacted; may be empty */
+  mst_text sample;       /* redacted; may be empty */
   mst_bytes fingerprint; /* 0 or 16 bytes: keyed, so that equal secrets can be told without being known */
 } mst_event;
 
 typedef struct mst_report_header {
-  mst_wall at;               /* when the samples were taken, agent's clock */
-  int64_t interval_ns;       /* to the next report; > 0, <= 1 h */
-  uint32_t definitions;      /* how many series of this session must be known to read this */
+  mst_wall at;          /* when the samples were taken, agent's clock */
+  int64_t interval_ns;  /* to the next report; > 0, <= 1 h */
+  uint32_t definitions; /* how many series of this session must be known to read this */
   bool offset_known;
-  int64_t offset_ns;         /* controller's clock minus the agent's, as the agent estimates it */
-  mst_digest plan;           /* digest of the plan in force; zero: none */
+  int64_t offset_ns;                   /* controller's clock minus the agent's, as the agent estimates it */
+  mst_digest plan;                     /* digest of the plan in force; zero: none */
   uint64_t spool_records, spool_bytes; /* waiting, this one included */
   uint64_t lost_records, lost_samples; /* given up since the agent's state folder was made */
   uint32_t sample_count, event_count;
 } mst_report_header;
 
-/* Writing: init, then samples, then finish gives the body. Reusable after finish or reset. A write that fails adds nothing, what was written before stands. */
+/* Writing: init, then samples, then finish gives the body. Reusable after finish or reset. A write that fails adds nothing, what was
+ * written before stands. */
 typedef struct mst_report_writer {
   mst_buf samples, events;
   uint32_t sample_count, event_count;
@@ -108,14 +109,17 @@ mst_err mst_report_write_number(mst_report_writer *writer, uint32_t id, double v
 mst_err mst_report_write_state(mst_report_writer *writer, uint32_t id, const char *state, mst_errctx *ctx) MST_MUST_USE;
 mst_err mst_report_write_histogram(mst_report_writer *writer, uint32_t id, const mst_hist *hist, mst_errctx *ctx) MST_MUST_USE;
 /* status ABSENT or ERROR; reason is cut at MST_REASON_MAX_BYTES, invalid UTF-8 replaced. */
-mst_err mst_report_write_missing(mst_report_writer *writer, uint32_t id, mst_sample_status status, const char *reason, mst_errctx *ctx) MST_MUST_USE;
+mst_err mst_report_write_missing(mst_report_writer *writer, uint32_t id, mst_sample_status status, const char *reason,
+                                 mst_errctx *ctx) MST_MUST_USE;
 mst_err mst_report_write_event(mst_report_writer *writer, const mst_event *event, mst_errctx *ctx) MST_MUST_USE;
-/* Appends the whole body and resets the writer; header's counts are taken from the writer. MST_ELIMIT when over MST_ENVELOPE_MAX_BODY_BYTES;
- * MST_EMALFORMED when the header is out of range or an id is not below header.definitions. On failure the writer stays as it was. */
-mst_err mst_report_writer_finish(mst_report_writer *writer, const mst_report_header *header, mst_buf *ret_body, mst_errctx *ctx) MST_MUST_USE;
+/* Appends the whole body and resets the writer; header's counts are taken from the writer. MST_ELIMIT when over
+ * MST_ENVELOPE_MAX_BODY_BYTES; MST_EMALFORMED when the header is out of range or an id is not below header.definitions. On failure the
+ * writer stays as it was. */
+mst_err mst_report_writer_finish(mst_report_writer *writer, const mst_report_header *header, mst_buf *ret_body,
+                                 mst_errctx *ctx) MST_MUST_USE;
 
-/* Reading: decode checks the whole body once (types, histograms, ids below header.definitions; no id twice is NOT checked here), then the two iterators walk it.
- * MST_EABSENT after the last. Everything points into body. */
+/* Reading: decode checks the whole body once (types, histograms, ids below header.definitions; no id twice is NOT checked here), then the
+ * two iterators walk it. MST_EABSENT after the last. Everything points into body. */
 typedef struct mst_report {
   mst_report_header header;
   mst_cursor samples, events; /* private */
@@ -137,6 +141,7 @@ typedef struct mst_loss_range {
 } mst_loss_range;
 mst_err mst_loss_encode(const mst_loss_range *ranges, uint32_t count, mst_buf *ret_body, mst_errctx *ctx) MST_MUST_USE;
 /* Fills at most MST_LOSS_RANGES_MAX entries. */
-mst_err mst_loss_decode(mst_bytes body, mst_loss_range ret_ranges[static MST_LOSS_RANGES_MAX], uint32_t *ret_count, mst_errctx *ctx) MST_MUST_USE;
+mst_err mst_loss_decode(mst_bytes body, mst_loss_range ret_ranges[static MST_LOSS_RANGES_MAX], uint32_t *ret_count,
+                        mst_errctx *ctx) MST_MUST_USE;
 
 #endif

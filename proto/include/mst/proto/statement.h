@@ -19,15 +19,15 @@ typedef struct mst_statement_field {
 } mst_statement_field;
 
 typedef struct mst_statement {
-  mst_key_id key_id;                      /* of the operator; set by decode */
-  uint8_t id[MST_STATEMENT_ID_BYTES];     /* random: a statement counts once */
-  mst_wall issued_at, expires_at;         /* expires_at 0: never (a waiver must have one) */
-  mst_text kind;                          /* "token.new", "agent.revoke", "run.start", "attest", "waive", "na", "sign-off", "intervention", ... */
-  mst_text subject;                       /* run id, agent id, item id: by kind */
+  mst_key_id key_id;                  /* of the operator; set by decode */
+  uint8_t id[MST_STATEMENT_ID_BYTES]; /* random: a statement counts once */
+  mst_wall issued_at, expires_at;     /* expires_at 0: never (a waiver must have one) */
+  mst_text kind;    /* "token.new", "agent.revoke", "run.start", "attest", "waive", "na", "sign-off", "intervention", ... */
+  mst_text subject; /* run id, agent id, item id: by kind */
   uint32_t field_count;
   mst_statement_field fields[MST_STATEMENT_MAX_FIELDS]; /* sorted by key, unique */
-  mst_bytes signed_part;                  /* set by decode */
-  uint8_t signature[MST_SIGNATURE_BYTES]; /* set by decode */
+  mst_bytes signed_part;                                /* set by decode */
+  uint8_t signature[MST_SIGNATURE_BYTES];               /* set by decode */
 } mst_statement;
 
 /* Encodes and signs (context "muster/1/statement"). Fields must be sorted by key. */

@@ -95,6 +95,8 @@ fits(range r)
 static void
 pour(const mst_hist_side *from, int32_t by, mst_hist_side *to)
 {
+  if (!to->counts) /* covers nothing, so there is nothing in `from` */
+    return;
   for (uint32_t i = 0; i < from->length; i++)
     to->counts[(((int64_t)from->offset + i) >> by) - to->offset] += from->counts[i];
 }
@@ -338,7 +340,7 @@ power_of_base(int64_t numerator, int32_t scale)
 {
   if (scale <= 0) {
     int64_t exponent = numerator * (1LL << -scale);
-    return exponent < 2 * DOUBLE_EXPONENT_LEAST ? 0 : exponent > DOUBLE_EXPONENT_MOST ? INFINITY : ldexp(1, (int)exponent);
+    return exponent < DOUBLE_EXPONENT_LEAST ? 0 : exponent > DOUBLE_EXPONENT_MOST ? INFINITY : ldexp(1, (int)exponent);
   }
   int64_t whole = numerator >> scale;
   uint64_t fraction = (uint64_t)numerator & ((1ULL << scale) - 1);

@@ -129,7 +129,7 @@ mst_quantity_parse(const char *text, double *ret_value, const char **ret_unit, m
 mst_err
 mst_size_parse(const char *text, int64_t *ret_bytes, mst_errctx *ctx)
 {
-  const char *unit;
+  const char *unit = "";
   double value;
 
   /* A bare number of bytes is read as it stands: over 2^53 a double would round it. */

@@ -129,7 +129,8 @@ read_extremes(mst_cursor *cursor, mst_hist *hist, mst_errctx *ctx)
     mst_err err = mst_cursor_number(cursor, "histogram.min", &hist->min, ctx);
     return err != MST_OK ? err : mst_cursor_number(cursor, "histogram.max", &hist->max, ctx);
   }
-  if (!mst_cursor_nil(cursor) || !mst_cursor_nil(cursor))
+  bool min_absent = mst_cursor_nil(cursor), max_absent = mst_cursor_nil(cursor);
+  if (!min_absent || !max_absent)
     return mst_fail(ctx, MST_EMALFORMED, "histogram.min, max: must be nil when nothing was counted");
   return MST_OK;
 }

@@ -24,7 +24,7 @@ const char *
 mst_refusal_name(mst_refusal refusal)
 {
   static const char *const names[] = {
-#define NAME(name, number, text) [number] = text,
+#define NAME(name, number, text) [(number)] = (text),
       MST_REFUSALS(NAME)
 #undef NAME
   };
@@ -167,7 +167,7 @@ open_outer(const void *data, size_t size_bytes, const mst_public_key *key, mst_b
   if (err == MST_OK)
     err = mst_cursor_uint(&cursor, "reply.count", MST_REPLY_BATCH_MAX, &count, ctx);
   if (err == MST_OK)
-    err = mst_cursor_bin(&cursor, "reply.path", 0, MST_MERKLE_PATH_MAX * MST_DIGEST_BYTES, &path, ctx);
+    err = mst_cursor_bin(&cursor, "reply.path", 0, (size_t)MST_MERKLE_PATH_MAX * MST_DIGEST_BYTES, &path, ctx);
   if (err == MST_OK)
     err = mst_cursor_bin(&cursor, "reply.signature", MST_SIGNATURE_BYTES, MST_SIGNATURE_BYTES, &signature, ctx);
   if (err == MST_OK)

@@ -34,7 +34,7 @@ mst_err
 mst_signed_open(const void *data, size_t size_bytes, const char *what, uint32_t elements, mst_signed *ret_signed, mst_errctx *ctx)
 {
   mst_cursor cursor;
-  uint32_t version;
+  uint32_t version = 0;
 
   /* The version comes first: another one may look otherwise in all that follows. */
   mst_cursor_init(&cursor, data, size_bytes);

@@ -11,7 +11,7 @@ enum {
   MST_PLAN_MAX_BYTES = 128 * 1024,
   MST_PLAN_TEXT_MAX_BYTES = 512,
 };
-#define MST_PLAN_MAX_PERIOD_NS (30 * 24 * 3600 * MST_NS_PER_S) /* far under where adding it to a clock could overflow */
+#define MST_PLAN_MAX_PERIOD_NS (30LL * 24 * 3600 * MST_NS_PER_S) /* far under where adding it to a clock could overflow */
 
 typedef struct mst_plan_option {
   mst_text key;

@@ -25,7 +25,7 @@ typedef enum mst_reply_status {
   X(MST_REFUSED_LIMIT, 10, "limit")                  /* too many series */                                                                 \
   X(MST_REFUSED_TOKEN, 11, "bad_token")                                                                                                    \
   X(MST_REFUSED_NOT_APPROVED, 12, "not_approved")
-#define MST_REFUSAL_ENUM(name, number, text) name = number,
+#define MST_REFUSAL_ENUM(name, number, text) name = (number),
 typedef enum mst_refusal { MST_REFUSALS(MST_REFUSAL_ENUM) MST_REFUSAL_COUNT } mst_refusal;
 #undef MST_REFUSAL_ENUM
 const char *mst_refusal_name(mst_refusal refusal);

@@ -7,7 +7,7 @@
 
 #include "windows/series_table.h"
 
-enum { ARENA_CHUNK_BYTES = 4096, FIRST_ELEMENTS = 8, FIRST_INDEX = 64 };
+enum { ARENA_CHUNK_BYTES = 4096, FIRST_ELEMENTS = 8, FIRST_INDEX = 64, EXPECTED_REPORTS = 6 };
 
 static const int64_t longest_interval_ns = 3600 * MST_NS_PER_S; /* as in a report */
 
@@ -130,7 +130,7 @@ find_number(const uint32_t *numbers, uint32_t number_count, uint32_t id, uint32_
   return MST_OK;
 }
 
-static mst_err
+static inline mst_err
 check_kind(const mst_sample *sample, mst_signal_kind kind, mst_errctx *ctx)
 {
   mst_signal_kind coded = kind == MST_SIGNAL_COUNTER ? MST_SIGNAL_GAUGE : kind;
@@ -302,13 +302,16 @@ check_column(const mst_window *window, const mst_window_column *column, mst_errc
 static bool
 make_room(mst_window *window, const mst_report *report)
 {
+  /* The first report is a measure for the others of its minute. */
+  uint64_t ahead = window->fresh_capacity == 0 ? (uint64_t)report->samples_left * (EXPECTED_REPORTS - 1) : 0;
+
   return mst_window_grow((void **)&window->columns, &window->column_capacity, (uint64_t)window->column_count + 1,
                          sizeof *window->columns) &&
-         mst_window_grow((void **)&window->fresh, &window->fresh_capacity, (uint64_t)window->fresh_count + report->samples_left,
+         mst_window_grow((void **)&window->fresh, &window->fresh_capacity, (uint64_t)window->fresh_count + report->samples_left + ahead,
                          sizeof *window->fresh) &&
          mst_window_grow((void **)&window->events, &window->event_capacity, (uint64_t)window->event_count + report->events_left,
                          sizeof *window->events) &&
-         (window->index || rebuild_index(window, window->row_count));
+         (window->index || rebuild_index(window, (uint64_t)window->row_count + report->samples_left));
 }
 
 static void

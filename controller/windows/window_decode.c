@@ -294,8 +294,12 @@ read_row(struct reading *reading, uint32_t row, uint64_t *series, mst_errctx *ct
   bool sparse = (head & MST_HEAD_SPARSE) != 0;
   err = sparse ? read_runs(reading, ctx) : add_run(reading, 0, window->column_count, MST_SAMPLE_OK, ctx);
   uint32_t count = window->cell_count - first;
+  if (err == MST_OK && count == 0)
+    err = mst_fail(ctx, MST_EMALFORMED, "row: has no cells");
+  if (err != MST_OK)
+    return err;
   mst_window_cell *cells = window->cells + first;
-  if (err == MST_OK && (count == 0 || elements != elements_of(cells, count, form, sparse)))
+  if (elements != elements_of(cells, count, form, sparse))
     err = mst_fail(ctx, MST_EMALFORMED, "row: %u elements do not fit its %u cells", elements, count);
   if (err == MST_OK && sparse)
     err = read_reasons(reading, cells, count, ctx);

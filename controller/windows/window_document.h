@@ -36,6 +36,7 @@ typedef enum mst_row_form {
 /* The scale of the forms from WHOLE on: seconds from ticks have 2 places, from milliseconds 3, from microseconds 6, from nanoseconds 9. */
 extern const double mst_document_scales[MST_FORM_COUNT];
 /* Whole numbers up to here are exact as doubles, and so is their quotient by a scale the nearest double. */
-#define MST_DOCUMENT_WHOLE_MOST 0x1p53
+#define MST_DOCUMENT_WHOLE_MOST  0x1p53
+#define MST_DOCUMENT_SCALED_MOST 0x1p50
 
 #endif

@@ -28,16 +28,18 @@ same_bits(double a, double b)
   return memcmp(&a, &b, sizeof a) == 0;
 }
 
-/* value * scale when that is a whole number from which value comes back bit by bit. */
+/* value * scale when that is a whole number from which value comes back bit by bit. Up to the limits the product is off by less than a
+ * half, so that no other whole number could be it. */
 static inline bool
 whole_of(double value, double scale, int64_t *ret_whole)
 {
-  double scaled = value * scale;
+  double scaled = value * scale, most = scale > 1 ? MST_DOCUMENT_SCALED_MOST : MST_DOCUMENT_WHOLE_MOST;
 
-  if (!(fabs(scaled) <= MST_DOCUMENT_WHOLE_MOST))
+  if (!(fabs(scaled) <= most))
     return false;
-  int64_t whole = (int64_t)nearbyint(scaled);
-  if (!same_bits((double)whole / scale, value) || whole > (int64_t)MST_DOCUMENT_WHOLE_MOST || whole < -(int64_t)MST_DOCUMENT_WHOLE_MOST)
+  /* From 2^52 on every double is whole, and adding a half could round to its neighbour. */
+  int64_t whole = (int64_t)(fabs(scaled) < 0x1p52 ? scaled + copysign(0.5, scaled) : scaled);
+  if (!same_bits((double)whole / scale, value))
     return false;
   *ret_whole = whole;
   return true;

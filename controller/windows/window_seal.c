@@ -14,7 +14,8 @@ struct sealing {
   uint32_t *row_rank;
   mst_window_cell *cells;
   mst_window_event *events;
-  struct place *places; /* all cells by column */
+  bool in_order;        /* the reports came in the order of their columns, as they mostly do: fresh is by column */
+  struct place *places; /* otherwise: all cells by column */
   uint32_t *starts;     /* of the columns, later of the rows */
   uint64_t *keys;
 };
@@ -58,12 +59,11 @@ make_room(const mst_window *window, struct sealing *sealing)
   sealing->rows = mst_alloc(window->row_count, sizeof *sealing->rows);
   sealing->row_rank = mst_alloc(window->row_count, sizeof *sealing->row_rank);
   sealing->cells = mst_realloc(NULL, cells, sizeof *sealing->cells); /* need not be zeroed: all of it is written */
-  sealing->places = mst_realloc(NULL, cells, sizeof *sealing->places);
   sealing->starts = mst_alloc(most + 1, sizeof *sealing->starts);
   sealing->keys = mst_alloc(window->row_count, sizeof *sealing->keys);
   sealing->events = mst_alloc(window->event_count, sizeof *sealing->events);
-  return sealing->columns && sealing->column_rank && sealing->rows && sealing->row_rank && sealing->cells && sealing->places &&
-         sealing->starts && sealing->keys && sealing->events;
+  return sealing->columns && sealing->column_rank && sealing->rows && sealing->row_rank && sealing->cells && sealing->starts &&
+         sealing->keys && sealing->events;
 }
 
 static bool
@@ -76,7 +76,9 @@ sort_columns(const mst_window *window, struct sealing *sealing)
   for (uint32_t i = 0; i < window->column_count; i++)
     ranked[i] = (struct ranked_column){window->columns[i], i};
   qsort(ranked, window->column_count, sizeof *ranked, compare_columns);
+  sealing->in_order = window->cell_count == 0;
   for (uint32_t i = 0; i < window->column_count; i++) {
+    sealing->in_order = sealing->in_order && ranked[i].old == i;
     sealing->columns[i] = ranked[i].column;
     sealing->column_rank[ranked[i].old] = i;
   }
@@ -111,11 +113,16 @@ sum_up(uint32_t *starts, uint32_t count)
 }
 
 /* Cells in the order of the new columns: a counting sort, since there are few columns and many cells. */
-static void
+static bool
 place_by_column(const mst_window *window, struct sealing *sealing)
 {
   uint32_t *starts = sealing->starts;
 
+  if (sealing->in_order)
+    return true;
+  sealing->places = mst_realloc(NULL, (size_t)window->cell_count + window->fresh_count, sizeof *sealing->places);
+  if (!sealing->places)
+    return false;
   for (uint32_t i = 0; i < window->cell_count; i++)
     starts[sealing->column_rank[window->cells[i].column] + 1]++;
   for (uint32_t i = 0; i < window->fresh_count; i++)
@@ -130,6 +137,7 @@ place_by_column(const mst_window *window, struct sealing *sealing)
     const mst_window_fresh *fresh = &window->fresh[i];
     sealing->places[starts[sealing->column_rank[fresh->cell.column]]++] = (struct place){fresh->row, &fresh->cell};
   }
+  return true;
 }
 
 /* Then into their rows, where they so stand in the order of the columns. */
@@ -146,9 +154,9 @@ place_by_row(const mst_window *window, struct sealing *sealing)
     start += slot->cell_count;
   }
   for (uint32_t i = 0; i < cells; i++) {
-    const struct place *place = &sealing->places[i];
-    mst_window_cell *cell = &sealing->cells[sealing->starts[sealing->row_rank[place->row]]++];
-    *cell = *place->cell;
+    struct place place = sealing->in_order ? (struct place){window->fresh[i].row, &window->fresh[i].cell} : sealing->places[i];
+    mst_window_cell *cell = &sealing->cells[sealing->starts[sealing->row_rank[place.row]]++];
+    *cell = *place.cell;
     cell->column = sealing->column_rank[cell->column];
   }
 }
@@ -206,12 +214,11 @@ mst_window_seal(mst_window *window, mst_errctx *ctx)
 
   if (window->sealed)
     return MST_OK;
-  if (!make_room(window, &sealing) || !sort_columns(window, &sealing)) {
+  if (!make_room(window, &sealing) || !sort_columns(window, &sealing) || !place_by_column(window, &sealing)) {
     err = mst_window_fail_memory(ctx);
     goto out;
   }
   sort_rows(window, &sealing);
-  place_by_column(window, &sealing);
   place_by_row(window, &sealing);
   sort_events(window, &sealing);
   take_over(window, &sealing);

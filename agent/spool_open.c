@@ -71,7 +71,7 @@ parse_name(const char *name, file_name *ret_name)
   if (!end || strcmp(end, ".seg") != 0 || strlen(name) >= sizeof ret_name->name)
     return false;
   *ret_name = (file_name){0};
-  snprintf(ret_name->name, sizeof ret_name->name, "%s", name);
+  memcpy(ret_name->name, name, strlen(name) + 1);
   if (sscanf(name, "reports-%16llx.seg%n", &number, &used) == 1 && name[used] == '\0' && used > 0) {
     ret_name->kind = MST_SEGMENT_REPORTS;
     ret_name->number = number;

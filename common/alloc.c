@@ -30,7 +30,11 @@ mst_alloc_fail_at(size_t nth)
 void *
 mst_alloc(size_t count, size_t size_bytes)
 {
-  return must_fail() ? NULL : calloc(count ? count : 1, size_bytes ? size_bytes : 1);
+  size_t total;
+
+  if (__builtin_mul_overflow(count, size_bytes, &total) || must_fail())
+    return NULL;
+  return calloc(1, total ? total : 1);
 }
 
 void *

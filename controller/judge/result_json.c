@@ -361,6 +361,7 @@ mst_verdict_json_write(const mst_verdict *verdict, const char *result)
   bool failed = !reasons;
   mst_buf buf;
   char *text;
+  size_t size;
 
   append(reasons, text_json(verdict->reason), &failed);
   mst_buf_init(&buf, 64 * 1024 * 1024); /* 2000 items of 32 checks at 1 KB */
@@ -378,7 +379,7 @@ mst_verdict_json_write(const mst_verdict *verdict, const char *result)
   append_member(&buf, "verdict", json_string(mst_verdict_name(verdict->verdict)));
   append_member(&buf, "verdict_so_far", json_string(mst_verdict_name(verdict->so_far)));
   mst_buf_puts(&buf, "}");
-  text = buf.failed == MST_OK && !failed ? (char *)mst_buf_take(&buf, NULL) : NULL;
+  text = buf.failed == MST_OK && !failed ? (char *)mst_buf_take(&buf, &size) : NULL;
   mst_buf_done(&buf);
   return text;
 }

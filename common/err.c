@@ -1,6 +1,11 @@
 /* Error codes and the text that goes with them. */
 #include <mst/common/err.h>
 
+/* Macros for the static analyser only; these are the functions themselves. */
+#undef mst_fail
+#undef mst_fail_errno
+#undef mst_fail_within
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

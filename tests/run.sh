@@ -102,7 +102,7 @@ suite_format() {
 suite_tidy() {
   build debug || return
   git ls-files 'common/*.c' 'proto/*.c' 'agent/*.c' 'controller/*.c' |
-    xargs -r -P "$jobs" -n 4 clang-tidy-14 --quiet -p build/debug 2>build/tidy.err
+    xargs -r -P "$jobs" -n 1 clang-tidy-14 --quiet -p build/debug 2>build/tidy.err
   result tidy $?
 }
 suite_unit() {

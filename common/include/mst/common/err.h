@@ -52,6 +52,21 @@ mst_err mst_fail_errno(mst_errctx *ctx, mst_err code, const char *fmt, ...) __at
 /* Puts "<fmt>: " before the text that is in ctx already and returns code: how a caller passes an error up with context. */
 mst_err mst_fail_within(mst_errctx *ctx, mst_err code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+#ifdef __clang_analyzer__
+/* The analyser looks at one file at a time and cannot see that these return their second argument, which is never MST_OK. */
+#define MST_RETURNS(function, ctx, code, ...)                                                                                              \
+  ({                                                                                                                                       \
+    mst_err mst_code_ = (code);                                                                                                            \
+    if (mst_code_ == MST_OK)                                                                                                               \
+      __builtin_unreachable();                                                                                                             \
+    (void)(function)(ctx, mst_code_, __VA_ARGS__);                                                                                         \
+    mst_code_;                                                                                                                             \
+  })
+#define mst_fail(ctx, code, ...)        MST_RETURNS(mst_fail, ctx, code, __VA_ARGS__)
+#define mst_fail_errno(ctx, code, ...)  MST_RETURNS(mst_fail_errno, ctx, code, __VA_ARGS__)
+#define mst_fail_within(ctx, code, ...) MST_RETURNS(mst_fail_within, ctx, code, __VA_ARGS__)
+#endif
+
 /* The short text of a code ("not there"), and its name ("MST_EABSENT"). Static strings; "unknown error" for other numbers. */
 const char *mst_err_text(mst_err code);
 const char *mst_err_name(mst_err code);

@@ -26,6 +26,8 @@ fi
 jobs=${JOBS:-$(nproc)}
 fuzz_seconds=${FUZZ_SECONDS:-$([ $full = yes ] && echo 120 || echo 5)}
 export MST_FULL=$full
+# So that a fresh clone in another folder finds what an earlier build compiled.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 
 passed=0
 failed=0

@@ -97,6 +97,7 @@ def open_reply(data, controller, envelope):
     """Checks the Merkle path, the controller's signature over the root, and that it answers this envelope."""
     version, body, index, count, path, signature = msgpack.unpackb(data, raw=False)
     assert version == 1
+    total = count
     node, siblings = digest("muster/1/reply-leaf", body), [path[at:at + 32] for at in range(0, len(path), 32)]
     while count > 1:
         if index % 2:
@@ -105,7 +106,7 @@ def open_reply(data, controller, envelope):
             node = digest("muster/1/reply-node", node + siblings.pop(0))
         index, count = index // 2, (count + 1) // 2
     assert not siblings
-    nacl.signing.VerifyKey(controller).verify(b"muster/1/reply\0" + node, signature)
+    nacl.signing.VerifyKey(controller).verify(b"muster/1/reply\0" + node + total.to_bytes(4, "big"), signature)
     reply = Reply(body)
     assert reply.envelope == digest("muster/1/envelope", envelope)
     return reply

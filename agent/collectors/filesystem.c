@@ -176,7 +176,7 @@ give_mount(const struct state *st, mst_emit *emit, const mst_mount *mount)
                         [TAG_STATE] = {"system.filesystem.state", NULL}};
   mst_errctx why = {0};
   mst_filesystem_figures figures;
-  struct statvfs stat;
+  struct statvfs stat = {0}; /* the analyser does not know that statvfs fills it */
   mst_err err = stat_mount(st, mount->mountpoint, &stat, &why);
 
   if (err == MST_OK) {

@@ -293,10 +293,25 @@ texts_apart(const mst_target *target, const mst_target *critical)
   return false;
 }
 
+/* 0 is 0 in every unit. */
+static bool
+is_bare_zero(const mst_target *target)
+{
+  return target->unit[0] == '\0' && (isinf(target->set.lo) || target->set.lo == 0) && (isinf(target->set.hi) || target->set.hi == 0);
+}
+
+static void
+adopt_unit(mst_target *zero, const mst_target *other)
+{
+  zero->unit = other->unit;
+  zero->relative = other->relative;
+  zero->per_hour = other->per_hour;
+}
+
 static bool
 join(const mst_yaml_node *node, mst_bounds *bounds, mst_diags *diags)
 {
-  const mst_target *target = &bounds->target, *critical = &bounds->critical;
+  mst_target *target = &bounds->target, *critical = &bounds->critical;
 
   bounds->good = target->set;
   bounds->fair = bounds->good;
@@ -307,6 +322,10 @@ join(const mst_yaml_node *node, mst_bounds *bounds, mst_diags *diags)
     return false;
   }
   if (target->type == MST_TARGET_NUMBER) {
+    if (is_bare_zero(target))
+      adopt_unit(target, critical);
+    else if (is_bare_zero(critical))
+      adopt_unit(critical, target);
     if (strcmp(critical->unit, target->unit) != 0 || critical->relative != target->relative) {
       mst_yaml_complain(diags, node, "\"%s\" is not in the unit of the target \"%s\"", critical->text, target->text);
       return false;

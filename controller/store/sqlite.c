@@ -1,9 +1,11 @@
 /* The embedded store: one SQLite file in WAL mode. */
 #include "store/sqlite_private.h"
 
-#include <stdarg.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,147 +13,21 @@
 #include <mst/common/file.h>
 
 enum {
-  BUSY_TIMEOUT_MS = 5000,
-  BACKUP_PAGES = 1024, /* a step; 8 MB */
+  BUSY_TIMEOUT_MS = 5000, /* somebody looks at the file with sqlite3 */
+  PATH_BYTES = 4096,
 };
 
-static const char *const sql[MST_SQL_COUNT] = {
-    [MST_SQL_META_PUT] = "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)",
-    [MST_SQL_META_GET] = "SELECT value FROM meta WHERE key = ?1",
-    [MST_SQL_AGENT_PUT] = "UPDATE agent SET key = ?2, state = ?3, hostname = ?4, labels = ?5, token = ?6, enrolled_at = ?7, changed_at = "
-                          "?8 WHERE number = ?1",
-    [MST_SQL_AGENT_NEW] =
-        "INSERT INTO agent(key, state, hostname, labels, token, enrolled_at, changed_at) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    [MST_SQL_AGENT_EACH] = "SELECT number, key, state, hostname, labels, token, enrolled_at, changed_at FROM agent ORDER BY number",
-    [MST_SQL_TOKEN_PUT] = "INSERT OR REPLACE INTO token(id, secret, labels, created_at, expires_at, uses_left, uses_made, revoked, manual) "
-                          "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    [MST_SQL_TOKEN_EACH] =
-        "SELECT id, secret, labels, created_at, expires_at, uses_left, uses_made, revoked, manual FROM token ORDER BY created_at, id",
-    [MST_SQL_OPERATOR_PUT] = "INSERT OR REPLACE INTO operator(key, name, roles, revoked, added_at) VALUES(?1, ?2, ?3, ?4, ?5)",
-    [MST_SQL_OPERATOR_EACH] = "SELECT key, name, roles, revoked, added_at FROM operator ORDER BY added_at, key",
-    [MST_SQL_SERIES_PUT] = "INSERT OR REPLACE INTO series(number, series) VALUES(?1, ?2)",
-    [MST_SQL_SERIES_EACH] = "SELECT number, series FROM series ORDER BY number",
-    [MST_SQL_AGENT_SERIES_PUT] = "INSERT INTO agent_series(agent, series, defined_at) VALUES(?1, ?2, ?3) "
-                                 "ON CONFLICT(agent, series) DO UPDATE SET defined_at = min(defined_at, excluded.defined_at)",
-    [MST_SQL_AGENT_SERIES_EACH] = "SELECT agent, series, defined_at FROM agent_series WHERE agent = ?1 ORDER BY series",
-    [MST_SQL_SESSION_PUT] =
-        "UPDATE session SET agent = ?2, session = ?3, first_seen_at = ?4, ranges = ?5, definitions = ?6, stored_samples = ?7, "
-        "lost_samples = ?8, lost_records = ?9 WHERE number = ?1",
-    [MST_SQL_SESSION_NEW] =
-        "INSERT INTO session(agent, session, first_seen_at, ranges, definitions, stored_samples, lost_samples, lost_records) "
-        "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    [MST_SQL_SESSION_EACH] =
-        "SELECT number, agent, session, first_seen_at, ranges, definitions, stored_samples, lost_samples, lost_records FROM session "
-        "ORDER BY number",
-    [MST_SQL_JOURNAL_APPEND] =
-        "INSERT INTO journal(agent, session, sequence, kind, window, received_at, digest, body) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    [MST_SQL_JOURNAL_GET] = "SELECT id, agent, session, sequence, kind, window, received_at, digest, body FROM journal WHERE id = ?1",
-    [MST_SQL_JOURNAL_DELETE] = "DELETE FROM journal WHERE id = ?1",
-    [MST_SQL_JOURNAL_EACH] = "SELECT id, agent, session, sequence, kind, window, received_at, digest, body FROM journal ORDER BY id",
-    [MST_SQL_WINDOW_PUT] = "INSERT OR REPLACE INTO window(start, agent, document) VALUES(?1, ?2, ?3)",
-    [MST_SQL_WINDOW_GET] = "SELECT document FROM window WHERE start = ?1 AND agent = ?2",
-    [MST_SQL_WINDOW_EACH] = "SELECT start, agent, document FROM window WHERE start >= ?1 AND start < ?2 ORDER BY start, agent",
-    [MST_SQL_WINDOW_EACH_OF] = "SELECT start, agent, document FROM window WHERE agent = ?3 AND start >= ?1 AND start < ?2 ORDER BY start",
-    [MST_SQL_WINDOW_PRUNE] =
-        "DELETE FROM window WHERE (start, agent) IN (SELECT start, agent FROM window WHERE start < ?1 ORDER BY start LIMIT ?2)",
-    [MST_SQL_RUN_PUT] = "INSERT INTO run(id, document, start, end) VALUES(?1, ?2, ?3, ?4) "
-                        "ON CONFLICT(id) DO UPDATE SET document = excluded.document, start = excluded.start, end = excluded.end",
-    [MST_SQL_RUN_EACH] = "SELECT id, document, start, end FROM run ORDER BY rowid",
-    [MST_SQL_STATEMENT_PUT] = "INSERT INTO statement(id, kind, run, received_at, bytes) VALUES(?1, ?2, ?3, ?4, ?5)",
-    [MST_SQL_STATEMENT_EACH] = "SELECT id, kind, run, received_at, bytes FROM statement ORDER BY rowid",
-    [MST_SQL_STATEMENT_EACH_OF] = "SELECT id, kind, run, received_at, bytes FROM statement WHERE run = ?1 ORDER BY rowid",
-    [MST_SQL_AUDIT_APPEND] = "INSERT INTO audit(sequence, at, kind, subject, body, hash) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-    [MST_SQL_AUDIT_LAST] = "SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1",
-    [MST_SQL_AUDIT_EACH] = "SELECT sequence, at, kind, subject, body, hash FROM audit WHERE sequence >= ?1 ORDER BY sequence",
-};
-
-mst_err
-mst_sqlite_fail(mst_store *store, const char *what, mst_errctx *ctx)
-{
-  int code = sqlite3_errcode(store->db);
-
-  switch (code & 0xff) {
-  case SQLITE_FULL:
-    return mst_fail(ctx, MST_ELIMIT, "store %s: %s: the disk is full", store->path, what);
-  case SQLITE_CONSTRAINT:
-    return mst_fail(ctx, MST_EEXIST, "store %s: %s: there is one already", store->path, what);
-  case SQLITE_CORRUPT:
-  case SQLITE_NOTADB:
-    return mst_fail(ctx, MST_ECORRUPT, "store %s: %s: %s; restore it from a backup", store->path, what, sqlite3_errmsg(store->db));
-  case SQLITE_NOMEM:
-    return mst_fail(ctx, MST_ENOMEM, "store %s: %s", store->path, what);
-  default:
-    return mst_fail(ctx, MST_EIO, "store %s: %s: %s", store->path, what, sqlite3_errmsg(store->db));
-  }
-}
-
-mst_err
-mst_sqlite_bind(mst_store *store, mst_sql which, sqlite3_stmt **ret_statement, mst_errctx *ctx, const char *format, ...)
-{
-  sqlite3_stmt **statement = &store->statements[which];
-  int code = SQLITE_OK, at = 1;
-  va_list arguments;
-
-  if (!*statement && sqlite3_prepare_v3(store->db, sql[which], -1, SQLITE_PREPARE_PERSISTENT, statement, NULL) != SQLITE_OK)
-    return mst_sqlite_fail(store, "prepare", ctx);
-  va_start(arguments, format);
-  for (; *format && code == SQLITE_OK; format++, at++) {
-    if (*format == 'i') {
-      code = sqlite3_bind_int64(*statement, at, va_arg(arguments, int64_t));
-    } else if (*format == 't') {
-      code = sqlite3_bind_text(*statement, at, va_arg(arguments, const char *), -1, SQLITE_STATIC);
-    } else {
-      const mst_bytes *bytes = va_arg(arguments, const mst_bytes *);
-      code = sqlite3_bind_blob64(*statement, at, bytes->size_bytes ? bytes->data : (const uint8_t *)"", bytes->size_bytes, SQLITE_STATIC);
-    }
-  }
-  va_end(arguments);
-  if (code != SQLITE_OK)
-    return mst_sqlite_fail(store, "bind", ctx);
-  *ret_statement = *statement;
-  return MST_OK;
-}
-
-mst_err
-mst_sqlite_run(mst_store *store, sqlite3_stmt *statement, const char *what, mst_errctx *ctx)
-{
-  mst_err err = MST_OK;
-
-  if (!store->in_transaction)
-    err = mst_fail(ctx, MST_ESTATE, "store %s: %s outside a transaction", store->path, what);
-  else if (sqlite3_step(statement) != SQLITE_DONE)
-    err = mst_sqlite_fail(store, what, ctx);
-  sqlite3_reset(statement);
-  sqlite3_clear_bindings(statement);
-  return err;
-}
-
-mst_err
-mst_sqlite_walk(mst_store *store, sqlite3_stmt *statement, mst_sqlite_row row, mst_store_visit visit, void *user, const char *what,
-                mst_errctx *ctx)
-{
-  int code;
-
-  while ((code = sqlite3_step(statement)) == SQLITE_ROW && row(statement, visit, user))
-    ;
-  mst_err err = code == SQLITE_ROW || code == SQLITE_DONE ? MST_OK : mst_sqlite_fail(store, what, ctx);
-  sqlite3_reset(statement);
-  sqlite3_clear_bindings(statement);
-  return err;
-}
-
-void
-mst_sqlite_fixed(sqlite3_stmt *statement, int column, void *ret_bytes, size_t size_bytes)
-{
-  const void *blob = sqlite3_column_blob(statement, column);
-
-  if (blob && (size_t)sqlite3_column_bytes(statement, column) == size_bytes)
-    memcpy(ret_bytes, blob, size_bytes);
-  else
-    memset(ret_bytes, 0, size_bytes);
-}
-
-/* ---- open, close, transactions ---- */
+/* synchronous=FULL, not NORMAL: NORMAL syncs at checkpoints only, and what was acknowledged before a power cut would be gone after it. It
+ * costs an fsync a batch (tests/bench/bench_store.c). A checkpoint every 1000 pages (8 MB) is a pause of tens of milliseconds; the log is
+ * cut back to 64 MB after a long reader made it grow. */
+static const char page_size[] = "PRAGMA page_size = 8192";
+static const char settings[] = "PRAGMA synchronous = FULL;"
+                               "PRAGMA wal_autocheckpoint = 1000;"
+                               "PRAGMA journal_size_limit = 67108864;";
+static const char reading_settings[] = "PRAGMA cache_size = -16384;"
+                                       "PRAGMA temp_store = MEMORY;"
+                                       "PRAGMA trusted_schema = OFF;"
+                                       "PRAGMA cell_size_check = ON;";
 
 static void
 close_store(mst_store *store)
@@ -161,46 +37,115 @@ close_store(mst_store *store)
   for (int i = 0; i < MST_SQL_COUNT; i++)
     sqlite3_finalize(store->statements[i]);
   sqlite3_close(store->db);
+  if (store->lock_fd >= 0)
+    close(store->lock_fd); /* after the database: the next owner finds it closed */
   mst_free(store->path);
   mst_free(store);
 }
 
-/* FULL, not NORMAL: an acknowledged report must survive a power cut, and a batch pays one fsync. 8 KB pages hold two window documents
- * (FACTS.md). Checkpoints of 2000 pages (16 MB) stay short; the WAL is cut back after each. */
-static const char pragmas[] = "PRAGMA page_size = 8192;"
-                              "PRAGMA journal_mode = WAL;"
-                              "PRAGMA synchronous = FULL;"
-                              "PRAGMA wal_autocheckpoint = 2000;"
-                              "PRAGMA journal_size_limit = 67108864;"
-                              "PRAGMA foreign_keys = ON;"
-                              "PRAGMA cache_size = -16384;"
-                              "PRAGMA temp_store = MEMORY;";
+/* Two controllers on one file would each work with what the other has changed. SQLite lets them; the lock does not. */
+static mst_err
+take_lock(mst_store *store, mst_errctx *ctx)
+{
+  char path[PATH_BYTES];
+
+  if (snprintf(path, sizeof path, "%s.lock", store->path) >= (int)sizeof path)
+    return mst_fail(ctx, MST_ELIMIT, "open store %s: the path is too long", store->path);
+  store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (store->lock_fd < 0)
+    return mst_fail_errno(ctx,
+                          errno == ENOSPC   ? MST_ELIMIT
+                          : errno == EACCES ? MST_EPERM
+                                            : MST_EIO,
+                          "open store %s: make %s", store->path, path);
+  if (flock(store->lock_fd, LOCK_EX | LOCK_NB) == 0)
+    return MST_OK;
+  if (errno == EWOULDBLOCK)
+    return mst_fail(ctx, MST_ESTATE, "open store %s: another musterd has it open", store->path);
+  return mst_fail_errno(ctx, MST_EIO, "lock %s", path);
+}
+
+/* The file holds what hosts report and the secrets of tokens: nobody else's. SQLite gives its log the same mode. */
+static mst_err
+make_file(mst_store *store, mst_errctx *ctx)
+{
+  struct stat st;
+
+  if (!store->read_only) {
+    int fd = open(store->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+      close(fd);
+      return mst_file_sync_dir(store->path, ctx);
+    }
+    if (errno != EEXIST)
+      return mst_fail_errno(ctx, errno == ENOSPC ? MST_ELIMIT : errno == EACCES ? MST_EPERM : MST_EIO, "make store %s", store->path);
+  }
+  if (stat(store->path, &st) != 0)
+    return mst_fail_errno(ctx, errno == ENOENT ? MST_EABSENT : errno == EACCES ? MST_EPERM : MST_EIO, "open store %s", store->path);
+  if (!S_ISREG(st.st_mode))
+    return mst_fail(ctx, MST_EUSAGE, "open store %s: it is not a file", store->path);
+  if (st.st_mode & 077)
+    return mst_fail(ctx, MST_EPERM, "open store %s: group or others may use it (mode %03o); chmod 600 it", store->path, st.st_mode & 0777);
+  return MST_OK;
+}
+
+static int
+note_mode(void *is_wal, int columns, char **values, char **names)
+{
+  (void)names;
+  *(bool *)is_wal = columns == 1 && values[0] && strcmp(values[0], "wal") == 0;
+  return 0;
+}
+
+static mst_err
+set_up(mst_store *store, mst_errctx *ctx)
+{
+  bool is_wal = false;
+
+  sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
+  sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+  if (sqlite3_exec(store->db, reading_settings, NULL, NULL, NULL) != SQLITE_OK)
+    return mst_sqlite_fail(store, "open", ctx);
+  if (store->read_only)
+    return MST_OK;
+  if (sqlite3_exec(store->db, page_size, NULL, NULL, NULL) != SQLITE_OK ||
+      sqlite3_exec(store->db, "PRAGMA journal_mode = WAL", note_mode, &is_wal, NULL) != SQLITE_OK ||
+      sqlite3_exec(store->db, settings, NULL, NULL, NULL) != SQLITE_OK)
+    return mst_sqlite_fail(store, "open", ctx);
+  if (!is_wal)
+    return mst_fail(ctx, MST_EIO, "open store %s: SQLite cannot keep a log there; use a local file system", store->path);
+  return MST_OK;
+}
+
+static mst_err
+open_database(mst_store *store, mst_errctx *ctx)
+{
+  int flags = SQLITE_OPEN_NOMUTEX | (store->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
+
+  if (sqlite3_open_v2(store->path, &store->db, flags, NULL) != SQLITE_OK)
+    return store->db ? mst_sqlite_fail(store, "open", ctx) : mst_fail(ctx, MST_ENOMEM, "open store %s: out of memory", store->path);
+  sqlite3_extended_result_codes(store->db, 1);
+  mst_err err = set_up(store, ctx);
+  return err == MST_OK ? mst_sqlite_migrate(store, &mst_sqlite_current, ctx) : err;
+}
 
 static mst_err
 open_store(const char *location, bool read_only, mst_store **ret_store, mst_errctx *ctx)
 {
   mst_store *store = mst_alloc(1, sizeof *store);
-  mst_err err = MST_OK;
 
-  if (!store || !(store->path = mst_strdup(location))) {
-    mst_free(store);
-    return mst_fail(ctx, MST_ENOMEM, "open store %s", location);
-  }
+  if (!store)
+    return mst_fail(ctx, MST_ENOMEM, "open store %s: out of memory", location);
+  store->lock_fd = -1;
   store->read_only = read_only;
-  mode_t old = umask(0077); /* the file and its WAL hold what hosts report: nobody else's */
-  int code = sqlite3_open_v2(location, &store->db,
-                             (read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) | SQLITE_OPEN_NOMUTEX, NULL);
-  if (code == SQLITE_OK) {
-    sqlite3_extended_result_codes(store->db, 1);
-    sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
-    if (!read_only && sqlite3_exec(store->db, pragmas, NULL, NULL, NULL) != SQLITE_OK)
-      err = mst_sqlite_fail(store, "open", ctx);
-  } else {
-    err = store->db ? mst_sqlite_fail(store, "open", ctx) : mst_fail(ctx, MST_ENOMEM, "open store %s", location);
-  }
+  store->path = mst_strdup(location);
+  mst_err err = store->path ? MST_OK : mst_fail(ctx, MST_ENOMEM, "open store %s: out of memory", location);
+  if (err == MST_OK && !read_only)
+    err = take_lock(store, ctx);
   if (err == MST_OK)
-    err = mst_sqlite_migrate(store, ctx);
-  umask(old);
+    err = make_file(store, ctx);
+  if (err == MST_OK)
+    err = open_database(store, ctx);
   if (err != MST_OK) {
     close_store(store);
     return err;
@@ -212,11 +157,14 @@ open_store(const char *location, bool read_only, mst_store **ret_store, mst_errc
 static mst_err
 begin(mst_store *store, mst_errctx *ctx)
 {
-  if (store->in_transaction || store->read_only)
-    return mst_fail(ctx, MST_ESTATE, "store %s: begin: %s", store->path, store->read_only ? "opened for reading" : "a transaction is open");
+  if (store->read_only)
+    return mst_fail(ctx, MST_EPERM, "store %s: begin: it was opened for reading", store->path);
+  if (store->in_transaction)
+    return mst_fail(ctx, MST_ESTATE, "store %s: begin: a transaction is open", store->path);
   if (sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
     return mst_sqlite_fail(store, "begin", ctx);
   store->in_transaction = true;
+  store->failed = MST_OK;
   return MST_OK;
 }
 
@@ -233,15 +181,18 @@ rollback(mst_store *store)
 static mst_err
 commit(mst_store *store, mst_errctx *ctx)
 {
+  mst_err err = MST_OK;
+
   if (!store->in_transaction)
     return mst_fail(ctx, MST_ESTATE, "store %s: commit without begin", store->path);
-  if (sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
-    mst_err err = mst_sqlite_fail(store, "commit", ctx);
+  if (store->failed != MST_OK)
+    err = mst_fail(ctx, store->failed, "store %s: commit: a write of the transaction failed", store->path);
+  else if (sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+    err = mst_sqlite_fail(store, "commit", ctx);
+  if (err != MST_OK)
     rollback(store);
-    return err;
-  }
   store->in_transaction = false;
-  return MST_OK;
+  return err;
 }
 
 static mst_err
@@ -259,53 +210,7 @@ meta_get(mst_store *store, const char *key, mst_buf *ret_value, mst_errctx *ctx)
   sqlite3_stmt *statement;
   mst_err err = mst_sqlite_bind(store, MST_SQL_META_GET, &statement, ctx, "t", key);
 
-  if (err != MST_OK)
-    return err;
-  int code = sqlite3_step(statement);
-  if (code == SQLITE_ROW) {
-    mst_bytes value = mst_sqlite_bytes(statement, 0);
-    mst_buf_append(ret_value, value.data, value.size_bytes);
-    err = mst_buf_check(ret_value, key, ctx);
-  } else {
-    err = code == SQLITE_DONE ? MST_EABSENT : mst_sqlite_fail(store, "read a setting", ctx);
-  }
-  sqlite3_reset(statement);
-  return err;
-}
-
-static mst_err
-backup(mst_store *store, const char *path, mst_errctx *ctx)
-{
-  sqlite3 *copy = NULL;
-  mst_err err = MST_OK;
-
-  if (access(path, F_OK) == 0)
-    return mst_fail(ctx, MST_EEXIST, "back up to %s: there is a file already", path);
-  mode_t old = umask(0077);
-  int code = sqlite3_open_v2(path, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
-  umask(old);
-  sqlite3_backup *job = code == SQLITE_OK ? sqlite3_backup_init(copy, "main", store->db, "main") : NULL;
-  while (job && (code = sqlite3_backup_step(job, BACKUP_PAGES)) == SQLITE_OK)
-    ;
-  if (!job || sqlite3_backup_finish(job) != SQLITE_OK || code != SQLITE_DONE)
-    err = mst_fail(ctx, MST_EIO, "back up to %s: %s", path, copy ? sqlite3_errmsg(copy) : "out of memory");
-  sqlite3_close(copy);
-  if (err == MST_OK)
-    return mst_file_sync_dir(path, ctx);
-  unlink(path);
-  return err;
-}
-
-static uint64_t
-size_bytes(mst_store *store)
-{
-  struct stat st;
-  char wal[4096];
-  uint64_t total = stat(store->path, &st) == 0 ? (uint64_t)st.st_size : 0;
-
-  if (snprintf(wal, sizeof wal, "%s-wal", store->path) < (int)sizeof wal && stat(wal, &st) == 0)
-    total += (uint64_t)st.st_size;
-  return total;
+  return err == MST_OK ? mst_sqlite_get(store, statement, ret_value, key, ctx) : err;
 }
 
 const mst_store_ops mst_store_sqlite = {
@@ -343,6 +248,7 @@ const mst_store_ops mst_store_sqlite = {
     .statement_each = mst_sqlite_statement_each,
     .audit_append = mst_sqlite_audit_append,
     .audit_each = mst_sqlite_audit_each,
-    .backup = backup,
-    .size_bytes = size_bytes,
+    .backup = mst_sqlite_backup,
+    .size_bytes = mst_sqlite_size,
+    .check = mst_sqlite_check,
 };

@@ -13,11 +13,11 @@ mst_sqlite_series_put(mst_store *store, uint32_t number, mst_bytes series, mst_e
 }
 
 static bool
-series_row(sqlite3_stmt *statement, mst_store_visit visit, void *user)
+series_row(mst_sqlite_row *row, mst_store_visit visit, void *user)
 {
-  mst_store_series series = {.number = (uint32_t)sqlite3_column_int64(statement, 0), .series = mst_sqlite_bytes(statement, 1)};
+  mst_store_series series = {.number = mst_sqlite_u32(row, 0), .series = mst_sqlite_bytes(row, 1)};
 
-  return visit(user, &series);
+  return !row->corrupt && visit(user, &series);
 }
 
 mst_err
@@ -39,15 +39,15 @@ mst_sqlite_agent_series_put(mst_store *store, uint32_t agent, uint32_t series, m
 }
 
 static bool
-agent_series_row(sqlite3_stmt *statement, mst_store_visit visit, void *user)
+agent_series_row(mst_sqlite_row *row, mst_store_visit visit, void *user)
 {
   mst_store_agent_series record = {
-      .agent = (uint32_t)sqlite3_column_int64(statement, 0),
-      .series = (uint32_t)sqlite3_column_int64(statement, 1),
-      .defined_at = {sqlite3_column_int64(statement, 2)},
+      .agent = mst_sqlite_u32(row, 0),
+      .series = mst_sqlite_u32(row, 1),
+      .defined_at = {mst_sqlite_int(row, 2)},
   };
 
-  return visit(user, &record);
+  return !row->corrupt && visit(user, &record);
 }
 
 mst_err
@@ -66,37 +66,38 @@ mst_sqlite_session_put(mst_store *store, mst_store_session *session, mst_errctx 
   mst_bytes id = {session->session.bytes, sizeof session->session.bytes};
   mst_err err;
 
-  if (session->number != 0)
+  if (session->number != 0) {
     err = mst_sqlite_bind(store, MST_SQL_SESSION_PUT, &statement, ctx, "iibibbiii", INT(session->number), INT(session->agent), &id,
                           session->first_seen_at.ns, &session->ranges, &session->definitions, INT(session->stored_samples),
                           INT(session->lost_samples), INT(session->lost_records));
-  else
-    err = mst_sqlite_bind(store, MST_SQL_SESSION_NEW, &statement, ctx, "ibibbiii", INT(session->agent), &id, session->first_seen_at.ns,
-                          &session->ranges, &session->definitions, INT(session->stored_samples), INT(session->lost_samples),
-                          INT(session->lost_records));
+    return err == MST_OK ? mst_sqlite_change(store, statement, "change a session", ctx) : err;
+  }
+  err = mst_sqlite_bind(store, MST_SQL_SESSION_NEW, &statement, ctx, "ibibbiii", INT(session->agent), &id, session->first_seen_at.ns,
+                        &session->ranges, &session->definitions, INT(session->stored_samples), INT(session->lost_samples),
+                        INT(session->lost_records));
   if (err == MST_OK)
-    err = mst_sqlite_run(store, statement, "keep a session", ctx);
-  if (err == MST_OK && session->number == 0)
+    err = mst_sqlite_run(store, statement, "add a session", ctx);
+  if (err == MST_OK)
     session->number = (uint32_t)sqlite3_last_insert_rowid(store->db);
   return err;
 }
 
 static bool
-session_row(sqlite3_stmt *statement, mst_store_visit visit, void *user)
+session_row(mst_sqlite_row *row, mst_store_visit visit, void *user)
 {
   mst_store_session session = {
-      .number = (uint32_t)sqlite3_column_int64(statement, 0),
-      .agent = (uint32_t)sqlite3_column_int64(statement, 1),
-      .first_seen_at = {sqlite3_column_int64(statement, 3)},
-      .ranges = mst_sqlite_bytes(statement, 4),
-      .definitions = mst_sqlite_bytes(statement, 5),
-      .stored_samples = (uint64_t)sqlite3_column_int64(statement, 6),
-      .lost_samples = (uint64_t)sqlite3_column_int64(statement, 7),
-      .lost_records = (uint64_t)sqlite3_column_int64(statement, 8),
+      .number = mst_sqlite_u32(row, 0),
+      .agent = mst_sqlite_u32(row, 1),
+      .first_seen_at = {mst_sqlite_int(row, 3)},
+      .ranges = mst_sqlite_bytes(row, 4),
+      .definitions = mst_sqlite_bytes(row, 5),
+      .stored_samples = (uint64_t)mst_sqlite_int(row, 6),
+      .lost_samples = (uint64_t)mst_sqlite_int(row, 7),
+      .lost_records = (uint64_t)mst_sqlite_int(row, 8),
   };
 
-  mst_sqlite_fixed(statement, 2, session.session.bytes, sizeof session.session.bytes);
-  return visit(user, &session);
+  mst_sqlite_fixed(row, 2, session.session.bytes, sizeof session.session.bytes);
+  return !row->corrupt && visit(user, &session);
 }
 
 mst_err
@@ -125,21 +126,21 @@ mst_sqlite_journal_append(mst_store *store, mst_store_journal *record, mst_errct
 }
 
 static bool
-journal_row(sqlite3_stmt *statement, mst_store_visit visit, void *user)
+journal_row(mst_sqlite_row *row, mst_store_visit visit, void *user)
 {
   mst_store_journal record = {
-      .id = sqlite3_column_int64(statement, 0),
-      .agent = (uint32_t)sqlite3_column_int64(statement, 1),
-      .session = (uint32_t)sqlite3_column_int64(statement, 2),
-      .sequence = (uint64_t)sqlite3_column_int64(statement, 3),
-      .kind = (mst_envelope_kind)sqlite3_column_int(statement, 4),
-      .window = {sqlite3_column_int64(statement, 5)},
-      .received_at = {sqlite3_column_int64(statement, 6)},
-      .body = mst_sqlite_bytes(statement, 8),
+      .id = mst_sqlite_int(row, 0),
+      .agent = mst_sqlite_u32(row, 1),
+      .session = mst_sqlite_u32(row, 2),
+      .sequence = (uint64_t)mst_sqlite_int(row, 3),
+      .kind = (mst_envelope_kind)mst_sqlite_u32(row, 4),
+      .window = {mst_sqlite_int(row, 5)},
+      .received_at = {mst_sqlite_int(row, 6)},
+      .body = mst_sqlite_bytes(row, 8),
   };
 
-  mst_sqlite_fixed(statement, 7, record.digest.bytes, sizeof record.digest.bytes);
-  return visit(user, &record);
+  mst_sqlite_fixed(row, 7, record.digest.bytes, sizeof record.digest.bytes);
+  return !row->corrupt && visit(user, &record);
 }
 
 /* Whether the walk met anything. */
@@ -190,12 +191,42 @@ mst_sqlite_journal_each(mst_store *store, mst_store_visit visit, void *user, mst
   return err == MST_OK ? mst_sqlite_walk(store, statement, journal_row, visit, user, "read the journal", ctx) : err;
 }
 
+/* Windows are keyed by one integer, (start in ms, agent), so that those of one minute are written side by side and the file grows at its
+ * end. An index by agent would have its pages all over the file, one to write for nearly every window; without it the history of an agent
+ * is found by jumping from minute to minute. Milliseconds in 42 bits last until 2109. */
+enum { AGENT_BITS = 21, AGENT_MOST = (1 << AGENT_BITS) - 1 };
+static const int64_t start_ms_most = (INT64_C(1) << (63 - AGENT_BITS)) - 1;
+
+/* The first key from a time on. */
+static int64_t
+key_from(mst_wall at)
+{
+  if (at.ns <= 0)
+    return 0;
+  int64_t ms = (at.ns - 1) / MST_NS_PER_MS + 1;
+  return ms > start_ms_most ? INT64_MAX : ms << AGENT_BITS;
+}
+
+static mst_err
+key_of(const mst_store *store, mst_wall start, uint32_t agent, int64_t *ret_key, mst_errctx *ctx)
+{
+  if (start.ns < 0 || start.ns % MST_NS_PER_MS != 0 || start.ns / MST_NS_PER_MS > start_ms_most || agent == 0 || agent > AGENT_MOST)
+    return mst_fail(ctx, MST_EUSAGE,
+                    "store %s: a window of agent %u from %lld ns; it must begin at a whole millisecond, agents are 1 to %d", store->path,
+                    agent, (long long)start.ns, AGENT_MOST);
+  *ret_key = start.ns / MST_NS_PER_MS << AGENT_BITS | agent;
+  return MST_OK;
+}
+
 mst_err
 mst_sqlite_window_put(mst_store *store, mst_wall start, uint32_t agent, mst_bytes document, mst_errctx *ctx)
 {
   sqlite3_stmt *statement;
-  mst_err err = mst_sqlite_bind(store, MST_SQL_WINDOW_PUT, &statement, ctx, "iib", start.ns, INT(agent), &document);
+  int64_t key = 0;
 
+  mst_err err = key_of(store, start, agent, &key, ctx);
+  if (err == MST_OK)
+    err = mst_sqlite_bind(store, MST_SQL_WINDOW_PUT, &statement, ctx, "ib", key, &document);
   return err == MST_OK ? mst_sqlite_run(store, statement, "keep a window", ctx) : err;
 }
 
@@ -203,41 +234,65 @@ mst_err
 mst_sqlite_window_get(mst_store *store, mst_wall start, uint32_t agent, mst_buf *ret_document, mst_errctx *ctx)
 {
   sqlite3_stmt *statement;
-  mst_err err = mst_sqlite_bind(store, MST_SQL_WINDOW_GET, &statement, ctx, "ii", start.ns, INT(agent));
+  int64_t key = 0;
 
-  if (err != MST_OK)
-    return err;
-  int code = sqlite3_step(statement);
-  if (code == SQLITE_ROW) {
-    mst_bytes document = mst_sqlite_bytes(statement, 0);
-    mst_buf_append(ret_document, document.data, document.size_bytes);
-    err = mst_buf_check(ret_document, "read a window", ctx);
-  } else {
-    err = code == SQLITE_DONE ? MST_EABSENT : mst_sqlite_fail(store, "read a window", ctx);
-  }
-  sqlite3_reset(statement);
-  return err;
+  mst_err err = key_of(store, start, agent, &key, ctx);
+  if (err == MST_OK)
+    err = mst_sqlite_bind(store, MST_SQL_WINDOW_GET, &statement, ctx, "i", key);
+  return err == MST_OK ? mst_sqlite_get(store, statement, ret_document, "read a window", ctx) : err;
 }
 
 static bool
-window_row(sqlite3_stmt *statement, mst_store_visit visit, void *user)
+window_row(mst_sqlite_row *row, mst_store_visit visit, void *user)
 {
+  int64_t key = mst_sqlite_int(row, 0);
   mst_store_window record = {
-      .start = {sqlite3_column_int64(statement, 0)},
-      .agent = (uint32_t)sqlite3_column_int64(statement, 1),
-      .document = mst_sqlite_bytes(statement, 2),
+      .start = {(key >> AGENT_BITS) * MST_NS_PER_MS},
+      .agent = (uint32_t)(key & AGENT_MOST),
+      .document = mst_sqlite_bytes(row, 1),
   };
 
-  return visit(user, &record);
+  row->corrupt = row->corrupt || key < 0;
+  return !row->corrupt && visit(user, &record);
+}
+
+/* Two steps a minute at most: to where the agent's window would stand, and from its neighbour there to the next minute. */
+static mst_err
+each_of_agent(mst_store *store, uint32_t agent, int64_t from, int64_t to, mst_store_visit visit, void *user, mst_errctx *ctx)
+{
+  int64_t next = from | agent;
+  mst_err err = MST_OK;
+  bool more = true;
+
+  while (err == MST_OK && more && next < to) {
+    mst_sqlite_row row = {0};
+    err = mst_sqlite_bind(store, MST_SQL_WINDOW_SEEK, &row.statement, ctx, "ii", next, to);
+    if (err != MST_OK)
+      return err;
+    int code = sqlite3_step(row.statement);
+    more = code == SQLITE_ROW;
+    if (more) {
+      int64_t key = mst_sqlite_int(&row, 0), wanted = (key & ~(int64_t)AGENT_MOST) | agent;
+      if (key == wanted)
+        more = window_row(&row, visit, user);
+      /* The window after the last possible one would be past the end of time, which `to` is at the latest. */
+      next = key < wanted ? wanted : wanted > INT64_MAX - AGENT_MOST - 1 ? INT64_MAX : wanted + AGENT_MOST + 1;
+    }
+    err = mst_sqlite_end(store, &row, code, "read the windows of an agent", ctx);
+  }
+  return err;
 }
 
 mst_err
 mst_sqlite_window_each(mst_store *store, uint32_t agent, mst_wall from, mst_wall to, mst_store_visit visit, void *user, mst_errctx *ctx)
 {
   sqlite3_stmt *statement;
-  mst_err err = agent ? mst_sqlite_bind(store, MST_SQL_WINDOW_EACH_OF, &statement, ctx, "iii", from.ns, to.ns, INT(agent))
-                      : mst_sqlite_bind(store, MST_SQL_WINDOW_EACH, &statement, ctx, "ii", from.ns, to.ns);
 
+  if (agent > AGENT_MOST)
+    return MST_OK; /* has none */
+  if (agent > 0)
+    return each_of_agent(store, agent, key_from(from), key_from(to), visit, user, ctx);
+  mst_err err = mst_sqlite_bind(store, MST_SQL_WINDOW_EACH, &statement, ctx, "ii", key_from(from), key_from(to));
   return err == MST_OK ? mst_sqlite_walk(store, statement, window_row, visit, user, "read windows", ctx) : err;
 }
 
@@ -245,8 +300,8 @@ mst_err
 mst_sqlite_window_prune(mst_store *store, mst_wall before, uint32_t most, uint32_t *ret_deleted, mst_errctx *ctx)
 {
   sqlite3_stmt *statement;
-  mst_err err = mst_sqlite_bind(store, MST_SQL_WINDOW_PRUNE, &statement, ctx, "ii", before.ns, INT(most));
 
+  mst_err err = mst_sqlite_bind(store, MST_SQL_WINDOW_PRUNE, &statement, ctx, "ii", key_from(before), INT(most));
   if (err == MST_OK)
     err = mst_sqlite_run(store, statement, "delete old windows", ctx);
   if (err == MST_OK)

@@ -15,3 +15,9 @@ mst_store_find(const char *name)
       return stores[i];
   return NULL;
 }
+
+const mst_store_ops *
+mst_store_at(size_t index)
+{
+  return index < sizeof stores / sizeof stores[0] ? stores[index] : NULL;
+}

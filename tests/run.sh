@@ -115,11 +115,11 @@ suite_tsan() {
   build tsan || return
   # setarch -R: ThreadSanitizer of clang 14 does not know the wider address space randomisation of newer kernels.
   local name
-  for name in common_test_log common_test_key agent_test_uplink controller_test_ingest controller_test_core controller_test_http; do
+  while read -r name; do
     matches "$name" || continue
     [ -x "build/tsan/tests/unit/$name" ] || { result "tsan/$name (not built)" 1; continue; }
     TSAN_OPTIONS="halt_on_error=1:suppressions=$PWD/tests/tsan.supp" run_criterion "tsan/$name" "build/tsan/tests/unit/$name" setarch -R
-  done
+  done < <(grep -v '^#' tests/unit/threaded.txt)
 }
 suite_fuzz() {
   build fuzz || return

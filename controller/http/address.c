@@ -2,6 +2,7 @@
 #include "http/http.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stddef.h>
@@ -13,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { LISTEN_BACKLOG = 64 };
+enum { LISTEN_BACKLOG = 64, UNIX_MODE = 0660 };
 
 static bool
 host_is_loopback(const char *host)
@@ -78,24 +79,44 @@ mst_http_address_parse(const char *text, mst_http_address *ret_address, mst_errc
   return MST_OK;
 }
 
+static int
+open_socket(int family)
+{
+  return socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+/* Takes a socket that an earlier run left behind out of the way. What somebody answers on, or what is no socket, stays: bind then says so.
+ */
+static void
+remove_left_behind(const struct sockaddr_un *at)
+{
+  struct stat st;
+  int fd;
+
+  if (lstat(at->sun_path, &st) != 0 || !S_ISSOCK(st.st_mode) || (fd = open_socket(AF_UNIX)) < 0)
+    return;
+  if (connect(fd, (const struct sockaddr *)at, sizeof *at) != 0 && errno == ECONNREFUSED)
+    unlink(at->sun_path);
+  close(fd);
+}
+
 static mst_err
 listen_unix(const mst_http_address *address, int *ret_fd, mst_errctx *ctx)
 {
   struct sockaddr_un at = {.sun_family = AF_UNIX};
-  struct stat st;
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  int fd = open_socket(AF_UNIX);
 
   if (fd < 0)
     return mst_fail_errno(ctx, MST_EIO, "listen on unix:%s", address->host);
   memcpy(at.sun_path, address->host, strlen(address->host) + 1);
-  /* A socket that an earlier run left behind is in the way; anything else there is not ours to remove. */
-  if (lstat(address->host, &st) == 0 && S_ISSOCK(st.st_mode))
-    unlink(address->host);
-  mode_t old = umask(0117); /* owner and group may connect */
-  int bound = bind(fd, (const struct sockaddr *)&at, sizeof at);
-  umask(old);
-  if (bound != 0 || listen(fd, LISTEN_BACKLOG) != 0) {
+  remove_left_behind(&at);
+  /* The mode of the socket's file is that of the descriptor when it is bound: owner and group may connect, and at no moment anybody else.
+   */
+  bool is_bound = fchmod(fd, UNIX_MODE) == 0 && bind(fd, (const struct sockaddr *)&at, sizeof at) == 0;
+  if (!is_bound || chmod(address->host, UNIX_MODE) != 0 || listen(fd, LISTEN_BACKLOG) != 0) {
     mst_err err = mst_fail_errno(ctx, MST_EIO, "listen on unix:%s", address->host);
+    if (is_bound)
+      unlink(address->host);
     close(fd);
     return err;
   }
@@ -103,48 +124,63 @@ listen_unix(const mst_http_address *address, int *ret_fd, mst_errctx *ctx)
   return MST_OK;
 }
 
+/* -1 with errno set. */
+static int
+listen_on(const struct addrinfo *at)
+{
+  int one = 1, fd = open_socket(at->ai_family);
+
+  if (fd < 0)
+    return -1;
+  if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 && bind(fd, at->ai_addr, at->ai_addrlen) == 0 &&
+      listen(fd, LISTEN_BACKLOG) == 0)
+    return fd;
+  int why = errno;
+  close(fd);
+  errno = why;
+  return -1;
+}
+
 mst_err
 mst_http_address_listen(const mst_http_address *address, int *ret_fd, mst_errctx *ctx)
 {
   struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
   struct addrinfo *found = NULL;
-  int one = 1, fd = -1;
+  int fd = -1;
 
   if (address->is_unix)
     return listen_unix(address, ret_fd, ctx);
   int why = getaddrinfo(address->host, address->port, &hints, &found);
   if (why != 0)
-    return mst_fail(ctx, MST_EIO, "listen on %s:%s: %s", address->host, address->port, gai_strerror(why));
-  mst_err err = MST_OK;
-  fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 || bind(fd, found->ai_addr, found->ai_addrlen) != 0 ||
-      listen(fd, LISTEN_BACKLOG) != 0)
-    err = mst_fail_errno(ctx, MST_EIO, "listen on %s:%s", address->host, address->port);
+    return mst_fail(ctx, MST_EIO, "listen on %s:%s: %s; is http.listen right?", address->host, address->port, gai_strerror(why));
+  for (const struct addrinfo *at = found; at && fd < 0; at = at->ai_next)
+    fd = listen_on(at);
+  mst_err err = fd >= 0 ? MST_OK : mst_fail_errno(ctx, MST_EIO, "listen on %s:%s", address->host, address->port);
   freeaddrinfo(found);
-  if (err != MST_OK) {
-    if (fd >= 0)
-      close(fd);
-    return err;
-  }
-  *ret_fd = fd;
-  return MST_OK;
+  if (err == MST_OK)
+    *ret_fd = fd;
+  return err;
+}
+
+/* What may follow the host of a Host header: nothing, or a colon and a port. */
+static bool
+is_port_or_end(const char *rest)
+{
+  return rest[0] == '\0' || (rest[0] == ':' && rest[1 + strspn(rest + 1, "0123456789")] == '\0');
 }
 
 bool
 mst_http_host_is_loopback(const char *host)
 {
   char name[256];
-  size_t bytes;
 
   if (!host)
     return false;
-  if (host[0] == '[') {
-    bytes = strcspn(host + 1, "]");
+  bool is_bracketed = host[0] == '[';
+  if (is_bracketed)
     host++;
-  } else {
-    bytes = strcspn(host, ":");
-  }
-  if (bytes == 0 || bytes >= sizeof name)
+  size_t bytes = strcspn(host, is_bracketed ? "]" : ":");
+  if (bytes == 0 || bytes >= sizeof name || (is_bracketed && host[bytes] != ']') || !is_port_or_end(host + bytes + is_bracketed))
     return false;
   memcpy(name, host, bytes);
   name[bytes] = '\0';

@@ -1,11 +1,16 @@
 /* The http: section of musterd's config. */
 #include "http/http.h"
 
+#include <string.h>
+#include <unistd.h>
+
 static const mst_config_field fields[] = {
     {.key = "listen",
      .type = MST_CONFIG_STRING_LIST,
      .offset = offsetof(mst_http_config, listen),
      .default_text = "127.0.0.1:7651",
+     .min = 1,
+     .max = MST_HTTP_LISTENERS_MAX,
      .help = "Addresses for the API and the page: HOST:PORT, [IPV6]:PORT or unix:/PATH."},
     {.key = "token_file",
      .type = MST_CONFIG_STRING,
@@ -29,17 +34,39 @@ const mst_config_schema mst_http_config_schema = {
     .place_offset = offsetof(mst_http_config, place),
 };
 
-static void
-complain(const mst_http_config *config, mst_diags *diags, const char *key, const char *text)
+/* The node of a key for a complaint, of its i-th entry where it is a list; NULL when the section is not in the file. */
+static const mst_yaml_node *
+node_of(const mst_http_config *config, const char *key, size_t i)
 {
-  const mst_yaml_node *node = config->place.node ? mst_yaml_node_get(config->place.node, key) : NULL;
+  const mst_yaml_node *section = config->place.node;
+  const mst_yaml_node *node = section ? mst_yaml_node_get(section, key) : NULL;
 
   if (!node)
-    node = config->place.node;
+    return section;
+  return mst_yaml_node_kind(node) == MST_YAML_LIST && i < mst_yaml_node_count(node) ? mst_yaml_node_at(node, i) : node;
+}
+
+static void
+complain(const mst_http_config *config, mst_diags *diags, const char *key, size_t i, const char *text)
+{
+  const mst_yaml_node *node = node_of(config, key, i);
+
   if (node)
     mst_yaml_complain(diags, node, "%s", text);
   else
     mst_diags_add(diags, "", 0, 0, key, "%s", text);
+}
+
+/* Relative paths are looked at when their folder is known. */
+static void
+check_file(const mst_http_config *config, mst_diags *diags, const char *key, const char *path)
+{
+  mst_errctx ctx = {0};
+
+  if (!path || path[0] != '/' || access(path, R_OK) == 0)
+    return;
+  (void)mst_fail_errno(&ctx, MST_EIO, "cannot read \"%.300s\"", path);
+  complain(config, diags, key, 0, ctx.text);
 }
 
 void
@@ -48,16 +75,23 @@ mst_http_config_check(const mst_http_config *config, mst_diags *diags)
   bool open_listener = false;
 
   for (size_t i = 0; i < config->listen.count; i++) {
+    const char *text = config->listen.items[i];
     mst_http_address address;
     mst_errctx ctx = {0};
-    if (mst_http_address_parse(config->listen.items[i], &address, &ctx) != MST_OK)
-      complain(config, diags, "listen", ctx.text);
-    else if (!address.is_loopback)
-      open_listener = true;
+    if (mst_http_address_parse(text, &address, &ctx) != MST_OK)
+      complain(config, diags, "listen", i, ctx.text);
+    else
+      open_listener = open_listener || !address.is_loopback;
+    for (size_t k = 0; k < i; k++)
+      if (strcmp(config->listen.items[k], text) == 0)
+        complain(config, diags, "listen", i, "this address is in the list twice");
   }
   if (open_listener && !config->token_file)
-    complain(config, diags, "listen",
+    complain(config, diags, "listen", SIZE_MAX,
              "an address that other machines reach needs token_file: readers must show a bearer token there; or listen on 127.0.0.1");
   if (!config->cert_file != !config->key_file)
-    complain(config, diags, config->cert_file ? "cert_file" : "key_file", "cert_file and key_file go together");
+    complain(config, diags, config->cert_file ? "cert_file" : "key_file", 0, "cert_file and key_file go together");
+  check_file(config, diags, "token_file", config->token_file);
+  check_file(config, diags, "cert_file", config->cert_file);
+  check_file(config, diags, "key_file", config->key_file);
 }

@@ -3,27 +3,50 @@
 #include "http/http.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-enum { METRICS_MAX_BYTES = 1024 * 1024 /* some hundred series; a bound, not an expectation */ };
+enum {
+  METRICS_MAX_BYTES = 1024 * 1024, /* some hundred series; a bound, not an expectation */
+  NAME_MAX_BYTES = 128,
+};
 
 struct exposition {
   mst_buf *text;
-  const char *last_name; /* HELP and TYPE stand once, before the first sample of a name */
+  char last_name[NAME_MAX_BYTES]; /* HELP and TYPE stand once, before the first sample of a name */
 };
+
+/* A line break would end the line early and let a text begin another sample. */
+static void
+put_line(mst_buf *text, const char *part, bool escape_backslash)
+{
+  for (; *part; part++) {
+    if (*part == '\n')
+      mst_buf_puts(text, "\\n");
+    else if (*part == '\\' && escape_backslash)
+      mst_buf_puts(text, "\\\\");
+    else
+      mst_buf_append(text, part, 1);
+  }
+}
 
 static void
 expose(void *user, const char *name, const char *help, const char *type, const char *labels, double value)
 {
   struct exposition *out = user;
 
-  if (!out->last_name || strcmp(out->last_name, name) != 0) {
-    mst_buf_printf(out->text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-    out->last_name = name;
+  if (strcmp(out->last_name, name) != 0) {
+    mst_buf_printf(out->text, "# HELP %s ", name);
+    put_line(out->text, help, true);
+    mst_buf_printf(out->text, "\n# TYPE %s %s\n", name, type);
+    snprintf(out->last_name, sizeof out->last_name, "%s", name);
   }
   mst_buf_puts(out->text, name);
-  if (labels[0] != '\0')
-    mst_buf_printf(out->text, "{%s}", labels);
+  if (labels[0] != '\0') {
+    mst_buf_puts(out->text, "{");
+    put_line(out->text, labels, false); /* quoted, with quotes and backslashes escaped, by whoever made them */
+    mst_buf_puts(out->text, "}");
+  }
   if (isfinite(value))
     mst_buf_printf(out->text, " %.17g\n", value);
   else

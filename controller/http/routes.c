@@ -1,68 +1,28 @@
 /* The routes of /api/v1 and what stands beside it. */
 #include "http/http.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <mst/common/alloc.h>
+#include <mst/common/buf.h>
+#include <mst/controller/judge.h>
 
 enum {
-  WAIT_MAX_S = 60,       /* proxies cut idle connections at about a minute */
-  WAIT_SLICE_MS = 200,   /* how long a stop may take to reach a long poll */
+  WAIT_DEFAULT_S = 30,
+  WAIT_MAX_S = 60,     /* proxies cut idle connections at about a minute */
+  WAIT_SLICE_MS = 200, /* how long a stop may take to reach a long poll */
 };
 
 typedef void (*handler)(const mst_http_request *request, const char *rest, mst_http_answer *ret_answer);
-
-static const struct {
-  mst_err err;
-  unsigned status;
-} statuses[] = {
-    {MST_EABSENT, 404}, {MST_EMALFORMED, 400}, {MST_EUSAGE, 400},  {MST_ECONFIG, 400}, {MST_ELIMIT, 413}, {MST_EPERM, 403},
-    {MST_ECRYPTO, 401}, {MST_EEXIST, 409},     {MST_ESTATE, 409},  {MST_EVERSION, 400}, {MST_EIO, 503},    {MST_ENOMEM, 503},
-};
-
-static void
-answer_static(mst_http_answer *answer, unsigned status, const char *type, const char *text)
-{
-  union {
-    const char *in;
-    char *out;
-  } body = {.in = text}; /* is_static: never freed, never written */
-
-  *answer = (mst_http_answer){.status = status, .content_type = type, .body = body.out, .size_bytes = strlen(text), .is_static = true};
-}
-
-/* Takes the reference of `document`. */
-static void
-answer_json(mst_http_answer *answer, unsigned status, json_t *document)
-{
-  char *text = document ? json_dumps(document, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
-
-  json_decref(document);
-  /* jansson allocates with malloc; mst_free is the same door out. */
-  if (!text) {
-    answer_static(answer, 503, "application/json", "{\"error\":{\"code\":\"MST_ENOMEM\",\"text\":\"out of memory\"}}\n");
-    return;
-  }
-  *answer = (mst_http_answer){.status = status, .content_type = "application/json", .body = text, .size_bytes = strlen(text)};
-}
-
-static void
-answer_error(mst_http_answer *answer, mst_err err, const char *text)
-{
-  unsigned status = 500;
-
-  for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++)
-    if (statuses[i].err == err)
-      status = statuses[i].status;
-  answer_json(answer, status, json_pack("{s:{s:s,s:s}}", "error", "code", mst_err_name(err), "text", text));
-}
 
 static void
 get_status(const mst_http_request *request, const char *rest, mst_http_answer *answer)
 {
   (void)rest;
-  answer_json(answer, 200, mst_core_status_json(request->core));
+  mst_http_answer_json(answer, 200, mst_core_status_json(request->core));
 }
 
 static void
@@ -72,28 +32,28 @@ get_agents(const mst_http_request *request, const char *rest, mst_http_answer *a
   mst_errctx ctx = {0};
 
   if (rest[0] == '\0') {
-    answer_json(answer, 200, mst_core_agents_json(request->core));
+    mst_http_answer_json(answer, 200, mst_core_agents_json(request->core));
     return;
   }
   mst_err err = mst_core_agent_json(request->core, rest, &document, &ctx);
   if (err != MST_OK)
-    answer_error(answer, err, ctx.text);
+    mst_http_answer_error(answer, err, ctx.text);
   else
-    answer_json(answer, 200, document);
+    mst_http_answer_json(answer, 200, document);
 }
 
 static void
 get_tokens(const mst_http_request *request, const char *rest, mst_http_answer *answer)
 {
   (void)rest;
-  answer_json(answer, 200, mst_core_tokens_json(request->core));
+  mst_http_answer_json(answer, 200, mst_core_tokens_json(request->core));
 }
 
 static void
 get_operators(const mst_http_request *request, const char *rest, mst_http_answer *answer)
 {
   (void)rest;
-  answer_json(answer, 200, mst_core_operators_json(request->core));
+  mst_http_answer_json(answer, 200, mst_core_operators_json(request->core));
 }
 
 static void
@@ -103,18 +63,18 @@ get_runs(const mst_http_request *request, const char *rest, mst_http_answer *ans
   mst_errctx ctx = {0};
 
   if (rest[0] == '\0') {
-    answer_json(answer, 200, mst_core_runs_json(request->core));
+    mst_http_answer_json(answer, 200, mst_core_runs_json(request->core));
     return;
   }
   mst_err err = mst_core_run_json(request->core, rest, &document, &ctx);
   if (err != MST_OK)
-    answer_error(answer, err, ctx.text);
+    mst_http_answer_error(answer, err, ctx.text);
   else
-    answer_json(answer, 200, document);
+    mst_http_answer_json(answer, 200, document);
 }
 
-/* The verdict of ?run=, parsed; NULL when an error answer was made. */
-static json_t *
+/* The verdict of ?run=, to be freed with mst_free; NULL when an error answer was made. */
+static char *
 load_verdict(const mst_http_request *request, mst_http_answer *answer)
 {
   const char *run = request->query(request->connection, "run");
@@ -122,25 +82,28 @@ load_verdict(const mst_http_request *request, mst_http_answer *answer)
   char *text = NULL;
 
   mst_err err = mst_core_verdict_text(request->core, run ? run : "", &text, &ctx);
-  if (err != MST_OK) {
-    answer_error(answer, err, ctx.text);
-    return NULL;
-  }
-  json_t *verdict = json_loads(text, 0, NULL);
-  mst_free(text);
-  if (!verdict)
-    answer_error(answer, MST_ENOMEM, "reading the verdict: out of memory");
-  return verdict;
+  if (err != MST_OK)
+    mst_http_answer_error(answer, err, ctx.text);
+  return text;
 }
 
+/* The verdict's bytes go out as the judge wrote them: its digest is over them. */
 static void
 answer_verdict(const mst_http_request *request, mst_http_answer *answer)
 {
+  /* The number first: when the verdict changes in between, whoever waits on the old number is answered at once. */
   uint64_t version = mst_core_verdict_version(request->core);
-  json_t *verdict = load_verdict(request, answer);
+  char *verdict = load_verdict(request, answer);
+  mst_buf body;
 
-  if (verdict)
-    answer_json(answer, 200, json_pack("{s:I,s:o}", "version", (json_int_t)version, "verdict", verdict));
+  if (!verdict)
+    return;
+  mst_buf_init(&body, MST_HTTP_ANSWER_MAX_BYTES);
+  mst_buf_puts(&body, "{\"verdict\":");
+  mst_buf_puts(&body, verdict);
+  mst_buf_printf(&body, ",\"version\":%" PRIu64 "}\n", version);
+  mst_free(verdict);
+  mst_http_answer_buf(answer, 200, "application/json", &body);
 }
 
 static void
@@ -150,25 +113,44 @@ get_verdict(const mst_http_request *request, const char *rest, mst_http_answer *
   answer_verdict(request, answer);
 }
 
+static bool
+read_version(const char *text, uint64_t *ret_version)
+{
+  char *end;
+
+  if (text[0] < '0' || text[0] > '9')
+    return false;
+  errno = 0;
+  uint64_t version = strtoull(text, &end, 10);
+  if (*end != '\0' || errno != 0)
+    return false;
+  *ret_version = version;
+  return true;
+}
+
 static void
 wait_verdict(const mst_http_request *request, const char *rest, mst_http_answer *answer)
 {
   const char *version_text = request->query(request->connection, "version");
   const char *timeout_text = request->query(request->connection, "timeout");
-  int64_t left_ns = 30 * MST_NS_PER_S;
+  int64_t left_ns = WAIT_DEFAULT_S * MST_NS_PER_S;
+  uint64_t version = 0;
   mst_errctx ctx = {0};
-  char *end = NULL;
-  uint64_t version = version_text ? strtoull(version_text, &end, 10) : 0;
 
   (void)rest;
-  if (version_text && (end == version_text || *end != '\0')) {
-    answer_error(answer, MST_EUSAGE, "version must be a number, as the verdict document gives it");
+  if (version_text && !read_version(version_text, &version)) {
+    mst_http_answer_error(answer, MST_EUSAGE, "version must be a number, as the verdict document gives it");
     return;
   }
   if (timeout_text && mst_duration_parse(timeout_text, &left_ns, &ctx) != MST_OK) {
-    answer_error(answer, MST_EUSAGE, ctx.text);
+    mst_http_answer_error(answer, MST_EUSAGE, ctx.text);
     return;
   }
+  /* Nobody is made to wait for a run that is not there. */
+  char *now = load_verdict(request, answer);
+  if (!now)
+    return;
+  mst_free(now);
   if (left_ns > WAIT_MAX_S * MST_NS_PER_S)
     left_ns = WAIT_MAX_S * MST_NS_PER_S;
   while (left_ns > 0 && !atomic_load(request->stopping) && mst_core_verdict_version(request->core) == version) {
@@ -184,7 +166,7 @@ field_is(const json_t *item, const char *key, const char *wanted)
 {
   const char *text = json_string_value(json_object_get(item, key));
 
-  return !wanted || (text && strcmp(text, wanted) == 0);
+  return text && strcmp(text, wanted) == 0;
 }
 
 /* A section's own id, or that of a section above it: "5" holds "5.3". */
@@ -192,35 +174,94 @@ static bool
 in_section(const json_t *item, const char *wanted)
 {
   const char *section = json_string_value(json_object_get(item, "section"));
-  size_t bytes = wanted ? strlen(wanted) : 0;
+  size_t bytes = strlen(wanted);
 
-  return !wanted || (section && strncmp(section, wanted, bytes) == 0 && (section[bytes] == '\0' || section[bytes] == '.'));
+  return section && strncmp(section, wanted, bytes) == 0 && (section[bytes] == '\0' || section[bytes] == '.');
+}
+
+/* What ?section= and ?outcome= choose of a list; NULL when memory is out. A list that lost an entry must not look whole. */
+static json_t *
+choose(const json_t *list, const char *section, const char *outcome)
+{
+  json_t *chosen = json_array(), *item;
+  size_t index;
+
+  json_array_foreach(list, index, item)
+  {
+    if ((section && !in_section(item, section)) || (outcome && !field_is(item, "outcome", outcome)))
+      continue;
+    if (json_array_append(chosen, item) != 0) {
+      json_decref(chosen);
+      return NULL;
+    }
+  }
+  return chosen;
+}
+
+static json_t *
+find_item(const json_t *list, const char *id)
+{
+  json_t *item;
+  size_t index;
+
+  json_array_foreach(list, index, item)
+  {
+    if (field_is(item, "id", id))
+      return item;
+  }
+  return NULL;
+}
+
+static bool
+outcome_is_known(const char *outcome)
+{
+  for (int i = MST_PASS; i <= MST_PENDING; i++)
+    if (strcmp(outcome, mst_outcome_name((mst_outcome)i)) == 0)
+      return true;
+  return false;
+}
+
+/* An empty parameter is none. */
+static const char *
+parameter(const mst_http_request *request, const char *name)
+{
+  const char *value = request->query(request->connection, name);
+
+  return value && value[0] ? value : NULL;
 }
 
 static void
 get_items(const mst_http_request *request, const char *rest, mst_http_answer *answer)
 {
-  const char *section = request->query(request->connection, "section");
-  const char *outcome = request->query(request->connection, "outcome");
-  json_t *verdict = load_verdict(request, answer), *item, *chosen = json_array();
-  size_t index;
+  const char *section = parameter(request, "section"), *outcome = parameter(request, "outcome");
 
-  if (!verdict) {
-    json_decref(chosen);
+  if (outcome && !outcome_is_known(outcome)) {
+    mst_http_answer_error(answer, MST_EUSAGE, "there is no such outcome; write PASS, WARN, FAIL, NO_DATA, WAIVED, NA or PENDING");
     return;
   }
-  json_array_foreach(json_object_get(verdict, "items"), index, item)
-  {
-    if (rest[0] != '\0' ? field_is(item, "id", rest) : in_section(item, section) && field_is(item, "outcome", outcome))
-      json_array_append(chosen, item);
+  char *text = load_verdict(request, answer);
+  if (!text)
+    return;
+  json_t *verdict = json_loads(text, 0, NULL);
+  mst_free(text);
+  if (!verdict) {
+    mst_http_answer_error(answer, MST_ENOMEM, "read the verdict: out of memory");
+    return;
   }
-  if (rest[0] == '\0')
-    answer_json(answer, 200, json_pack("{s:O}", "items", chosen));
-  else if (json_array_size(chosen) == 0)
-    answer_error(answer, MST_EABSENT, "the checklist has no such item; `muster items` lists them");
-  else
-    answer_json(answer, 200, json_incref(json_array_get(chosen, 0)));
-  json_decref(chosen);
+  const json_t *items = json_object_get(json_object_get(verdict, "result"), "items");
+  const json_t *follow_ups = json_object_get(verdict, "follow_ups");
+  if (rest[0] == '\0') {
+    mst_http_answer_json(
+        answer, 200, json_pack("{s:o,s:o}", "items", choose(items, section, outcome), "follow_ups", choose(follow_ups, section, outcome)));
+  } else {
+    json_t *item = find_item(items, rest);
+    if (!item)
+      item = find_item(follow_ups, rest);
+    if (item)
+      mst_http_answer_json(answer, 200, json_incref(item));
+    else
+      mst_http_answer_error(answer, MST_EABSENT, "the checklist has no such item; `muster items` lists them");
+  }
   json_decref(verdict);
 }
 
@@ -233,9 +274,9 @@ post_statement(const mst_http_request *request, const char *rest, mst_http_answe
   (void)rest;
   mst_err err = mst_core_statement(request->core, request->body, request->body_bytes, &document, &ctx);
   if (err != MST_OK)
-    answer_error(answer, err, ctx.text);
+    mst_http_answer_error(answer, err, ctx.text);
   else
-    answer_json(answer, 200, document);
+    mst_http_answer_json(answer, 200, document);
 }
 
 static void
@@ -245,14 +286,11 @@ get_metrics(const mst_http_request *request, const char *rest, mst_http_answer *
   mst_buf text;
 
   (void)rest;
-  if (mst_http_metrics(request->core, &text, &ctx) != MST_OK) {
-    answer_error(answer, MST_EIO, ctx.text);
-  } else {
-    size_t bytes = text.size_bytes;
-    uint8_t *body = mst_buf_take(&text, &bytes);
-    *answer = (mst_http_answer){
-        .status = 200, .content_type = "text/plain; version=0.0.4; charset=utf-8", .body = (char *)body, .size_bytes = bytes};
-  }
+  mst_err err = mst_http_metrics(request->core, &text, &ctx);
+  if (err == MST_OK)
+    mst_http_answer_buf(answer, 200, "text/plain; version=0.0.4; charset=utf-8", &text);
+  else
+    mst_http_answer_error(answer, err == MST_ELIMIT ? MST_EIO : err, ctx.text); /* 413 would blame the request */
   mst_buf_done(&text);
 }
 
@@ -261,44 +299,31 @@ get_healthz(const mst_http_request *request, const char *rest, mst_http_answer *
 {
   (void)request;
   (void)rest;
-  answer_static(answer, 200, "text/plain", "ok\n");
+  mst_http_answer_static(answer, 200, "text/plain; charset=utf-8", "ok\n", 3);
 }
 
 static void
 get_readyz(const mst_http_request *request, const char *rest, mst_http_answer *answer)
 {
   mst_errctx ctx = {0};
+  mst_buf text;
 
   (void)rest;
-  if (mst_core_ready(request->core, &ctx) == MST_OK) {
-    answer_static(answer, 200, "text/plain", "ready\n");
-    return;
-  }
-  char *text = mst_strdup(ctx.text);
-  if (!text)
-    answer_static(answer, 503, "text/plain", "out of memory\n");
-  else
-    *answer = (mst_http_answer){.status = 503, .content_type = "text/plain", .body = text, .size_bytes = strlen(text)};
+  mst_err err = mst_core_ready(request->core, &ctx);
+  mst_buf_init(&text, MST_ERRCTX_TEXT_BYTES + 1);
+  mst_buf_printf(&text, "%s\n", err == MST_OK ? "ready" : ctx.text[0] ? ctx.text : mst_err_text(err));
+  mst_http_answer_buf(answer, err == MST_OK ? 200 : 503, "text/plain; charset=utf-8", &text);
 }
 
 static void
 get_page(const mst_http_request *request, const char *rest, mst_http_answer *answer)
 {
-  union {
-    const unsigned char *in;
-    char *out;
-  } body = {.in = mst_http_page};
-
   (void)request;
   (void)rest;
-  *answer = (mst_http_answer){.status = 200,
-                              .content_type = "text/html; charset=utf-8",
-                              .body = body.out,
-                              .size_bytes = mst_http_page_bytes,
-                              .is_static = true};
+  mst_http_answer_static(answer, 200, "text/html; charset=utf-8", mst_http_page, mst_http_page_bytes);
 }
 
-/* A path that ends in "/" takes one more segment. Longer paths stand before their beginnings. */
+/* A path that ends in "/" takes one more segment. No path has two methods. */
 static const struct route {
   const char *method, *path;
   handler handle;
@@ -336,24 +361,29 @@ route_fits(const struct route *route, const char *path, const char **ret_rest)
   return strcmp(path, route->path) == 0;
 }
 
+static void
+answer_wrong_method(mst_http_answer *answer, const char *allowed)
+{
+  static const char text[] = "{\"error\":{\"code\":\"MST_EUSAGE\",\"text\":\"this path takes another method; see the Allow header\"}}\n";
+
+  mst_http_answer_static(answer, 405, "application/json", text, sizeof text - 1);
+  answer->allow = strcmp(allowed, "GET") == 0 ? "GET, HEAD" : allowed;
+}
+
 void
 mst_http_route(const mst_http_request *request, mst_http_answer *ret_answer)
 {
   const char *method = strcmp(request->method, "HEAD") == 0 ? "GET" : request->method;
-  bool path_known = false;
+  const char *rest;
 
   for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
-    const char *rest;
     if (!route_fits(&routes[i], request->path, &rest))
       continue;
-    path_known = true;
-    if (strcmp(method, routes[i].method) == 0) {
+    if (strcmp(method, routes[i].method) == 0)
       routes[i].handle(request, rest, ret_answer);
-      return;
-    }
+    else
+      answer_wrong_method(ret_answer, routes[i].method);
+    return;
   }
-  if (path_known)
-    answer_static(ret_answer, 405, "application/json", "{\"error\":{\"code\":\"MST_EUSAGE\",\"text\":\"method not allowed here\"}}\n");
-  else
-    answer_error(ret_answer, MST_EABSENT, "no such path; docs/api.md lists them");
+  mst_http_answer_error(ret_answer, MST_EABSENT, "no such path; docs/api.md lists them");
 }

@@ -4,6 +4,7 @@
 #include <microhttpd.h>
 #include <sodium/utils.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,13 +15,15 @@
 #include <mst/proto/statement.h>
 
 enum {
-  LISTENERS_MAX = 16,
-  CONNECTIONS_MAX = 128,           /* a page, a few CLIs and scrapers; each has a thread */
+  CONNECTIONS_MAX = 128, /* a page, a few CLIs and scrapers; each has a thread */
   CONNECTIONS_PER_ADDRESS_MAX = 64,
-  IDLE_TIMEOUT_S = 75,             /* over the longest long poll */
+  IDLE_TIMEOUT_S = 75, /* over the longest long poll */
   THREAD_STACK_BYTES = 512 * 1024,
-  REQUEST_MEMORY_BYTES = 32 * 1024,/* headers of one request */
+  REQUEST_MEMORY_BYTES = 32 * 1024, /* headers of one request */
   SECRET_FILE_MAX_BYTES = 64 * 1024,
+  TOKEN_LEAST_BYTES = 16,
+  /* A body over the limit is read up to here, so that the sender can read why; who sends more is cut off. */
+  DISCARD_MAX_BYTES = 1024 * 1024,
 };
 
 typedef struct listener {
@@ -34,13 +37,16 @@ struct mst_http {
   mst_core *core;
   atomic_bool stopping;
   char *token, *cert, *key; /* owned; NULL when not configured */
-  listener listeners[LISTENERS_MAX];
+  listener listeners[MST_HTTP_LISTENERS_MAX];
   size_t listener_count;
 };
+
+static const char https_priorities[] = "NORMAL:-VERS-TLS1.0:-VERS-TLS1.1";
 
 /* One request's body as it comes in. */
 typedef struct upload {
   mst_buf body;
+  size_t came_bytes;
 } upload;
 
 static const char *
@@ -52,8 +58,9 @@ query_value(void *connection, const char *name)
 static enum MHD_Result
 send_answer(struct MHD_Connection *connection, mst_http_answer *answer)
 {
-  struct MHD_Response *response = MHD_create_response_from_buffer(answer->size_bytes, answer->body,
-                                                                  answer->is_static ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
+  struct MHD_Response *response = answer->is_static
+                                      ? MHD_create_response_from_buffer(answer->size_bytes, answer->body, MHD_RESPMEM_PERSISTENT)
+                                      : MHD_create_response_from_buffer_with_free_callback(answer->size_bytes, answer->body, mst_free);
 
   if (!response) {
     if (!answer->is_static)
@@ -64,9 +71,12 @@ send_answer(struct MHD_Connection *connection, mst_http_answer *answer)
   MHD_add_response_header(response, "Cache-Control", "no-store");
   MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
   MHD_add_response_header(response, "Content-Security-Policy",
-                          "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'");
+                          "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
+                          "base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
   if (answer->status == 401)
     MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
+  if (answer->allow)
+    MHD_add_response_header(response, "Allow", answer->allow);
   enum MHD_Result queued = MHD_queue_response(connection, answer->status, response);
   MHD_destroy_response(response);
   return queued;
@@ -75,13 +85,7 @@ send_answer(struct MHD_Connection *connection, mst_http_answer *answer)
 static void
 refuse(mst_http_answer *answer, unsigned status, const char *json)
 {
-  union {
-    const char *in;
-    char *out;
-  } body = {.in = json};
-
-  *answer = (mst_http_answer){
-      .status = status, .content_type = "application/json", .body = body.out, .size_bytes = strlen(json), .is_static = true};
+  mst_http_answer_static(answer, status, "application/json", json, strlen(json));
 }
 
 /* Constant time in the token's bytes, so that it cannot be guessed letter by letter. */
@@ -90,14 +94,15 @@ token_fits(const mst_http *http, const char *header)
 {
   static const char scheme[] = "Bearer ";
 
-  if (!http->token || !header || strncmp(header, scheme, sizeof scheme - 1) != 0)
+  if (!http->token || !header || strncasecmp(header, scheme, sizeof scheme - 1) != 0)
     return false;
   const char *given = header + sizeof scheme - 1;
   size_t bytes = strlen(http->token);
   return strlen(given) == bytes && sodium_memcmp(given, http->token, bytes) == 0;
 }
 
-/* True when the request may be served; else the answer says why not. Health checks need no token: they tell nothing. Statements carry their own signature. */
+/* True when the request may be served; else the answer says why not. Health checks need no token: they tell nothing. Statements carry their
+ * own signature. */
 static bool
 admit(const listener *at, struct MHD_Connection *connection, const char *method, const char *path, mst_http_answer *answer)
 {
@@ -107,22 +112,63 @@ admit(const listener *at, struct MHD_Connection *connection, const char *method,
     if (mst_http_host_is_loopback(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host")))
       return true;
     refuse(answer, 403,
-           "{\"error\":{\"code\":\"MST_EPERM\",\"text\":\"the Host header does not name this machine's loopback address\"}}\n");
+           "{\"error\":{\"code\":\"MST_EPERM\",\"text\":\"the Host header does not name this machine's loopback: ask 127.0.0.1 or "
+           "localhost\"}}\n");
     return false;
   }
   if (strcmp(path, "/healthz") == 0 || strcmp(path, "/readyz") == 0 || strcmp(method, "POST") == 0)
     return true;
   if (token_fits(at->http, MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization")))
     return true;
-  refuse(answer, 401, "{\"error\":{\"code\":\"MST_EPERM\",\"text\":\"a bearer token is needed here; see token_file in docs\"}}\n");
+  refuse(answer, 401,
+         "{\"error\":{\"code\":\"MST_EPERM\",\"text\":\"reading here needs the bearer token of http.token_file; muster takes it from "
+         "--token-file or "
+         "$MUSTER_TOKEN_FILE\"}}\n");
   return false;
 }
 
+/* What has come of the body; false: so much over the limit that the connection is cut. */
+static bool
+take_body(upload *up, const char *data, size_t size_bytes)
+{
+  up->came_bytes += size_bytes;
+  mst_buf_append(&up->body, data, size_bytes); /* over the limit: marked failed, the rest is thrown away */
+  return up->came_bytes <= DISCARD_MAX_BYTES;
+}
+
+static void
+answer_request(const listener *at, struct MHD_Connection *connection, const char *url, const char *method, const upload *up,
+               mst_http_answer *ret_answer)
+{
+  if (!admit(at, connection, method, url, ret_answer))
+    return;
+  if (up->body.failed == MST_ELIMIT) {
+    refuse(ret_answer, 413, "{\"error\":{\"code\":\"MST_ELIMIT\",\"text\":\"the body is over 64 KiB, the most that a statement has\"}}\n");
+    return;
+  }
+  if (up->body.failed != MST_OK) {
+    mst_http_answer_error(ret_answer, up->body.failed, "");
+    return;
+  }
+  mst_http_request request = {
+      .core = at->http->core,
+      .stopping = &at->http->stopping,
+      .method = method,
+      .path = url,
+      .body = up->body.data,
+      .body_bytes = up->body.size_bytes,
+      .query = query_value,
+      .connection = connection,
+  };
+  mst_http_route(&request, ret_answer);
+}
+
+/* libmicrohttpd calls this once when the headers are there, once for each part of the body, and once at its end. */
 static enum MHD_Result
 serve(void *cls, struct MHD_Connection *connection, const char *url, const char *method, const char *version, const char *data,
       size_t *data_bytes, void **state)
 {
-  listener *at = cls;
+  const listener *at = cls;
   upload *up = *state;
   mst_http_answer answer = {0};
 
@@ -136,25 +182,11 @@ serve(void *cls, struct MHD_Connection *connection, const char *url, const char 
     return MHD_YES;
   }
   if (*data_bytes > 0) {
-    mst_buf_append(&up->body, data, *data_bytes); /* over the limit: marked failed, the rest is thrown away */
+    bool goes_on = take_body(up, data, *data_bytes);
     *data_bytes = 0;
-    return MHD_YES;
+    return goes_on ? MHD_YES : MHD_NO;
   }
-  if (up->body.failed != MST_OK) {
-    refuse(&answer, 413, "{\"error\":{\"code\":\"MST_ELIMIT\",\"text\":\"the request's body is too large\"}}\n");
-  } else if (admit(at, connection, method, url, &answer)) {
-    mst_http_request request = {
-        .core = at->http->core,
-        .stopping = &at->http->stopping,
-        .method = method,
-        .path = url,
-        .body = up->body.data,
-        .body_bytes = up->body.size_bytes,
-        .query = query_value,
-        .connection = connection,
-    };
-    mst_http_route(&request, &answer);
-  }
+  answer_request(at, connection, url, method, up, &answer);
   return send_answer(connection, &answer);
 }
 
@@ -195,6 +227,8 @@ load_text(const char *path, const char *what, bool secret, char **ret_text, mst_
     else if (!(*ret_text = mst_strndup((const char *)text.data, bytes)))
       err = mst_fail(ctx, MST_ENOMEM, "read %s %s", what, path);
   }
+  if (text.data)
+    sodium_memzero(text.data, text.size_bytes);
   mst_buf_done(&text);
   return err;
 }
@@ -206,11 +240,39 @@ load_secrets(mst_http *http, const mst_http_config *config, mst_errctx *ctx)
 
   if (config->token_file)
     err = load_text(config->token_file, "token file", true, &http->token, ctx);
+  if (err == MST_OK && http->token && strlen(http->token) < TOKEN_LEAST_BYTES)
+    err = mst_fail(ctx, MST_EMALFORMED, "token file %s: under %d characters can be guessed; `openssl rand -hex 32` makes a good one",
+                   config->token_file, TOKEN_LEAST_BYTES);
   if (err == MST_OK && config->cert_file)
     err = load_text(config->cert_file, "certificate", false, &http->cert, ctx);
   if (err == MST_OK && config->key_file)
     err = load_text(config->key_file, "key of the certificate", true, &http->key, ctx);
   return err;
+}
+
+/* NULL when libmicrohttpd would not; it says no reason. */
+static struct MHD_Daemon *
+start_daemon(listener *at, int fd, bool is_unix, bool https)
+{
+  const mst_http *http = at->http;
+  const struct MHD_OptionItem end = {MHD_OPTION_END, 0, NULL};
+  union {
+    const char *in;
+    char *out;
+  } priorities = {.in = https_priorities}; /* only read */
+  struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, http->cert},
+                                 {MHD_OPTION_HTTPS_MEM_KEY, 0, http->key},
+                                 {MHD_OPTION_HTTPS_PRIORITIES, 0, priorities.out},
+                                 end};
+  struct MHD_OptionItem plain[] = {end};
+  unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL | MHD_USE_ITC;
+
+  return MHD_start_daemon(flags | (https ? MHD_USE_TLS : 0), 0, NULL, NULL, serve, at, MHD_OPTION_LISTEN_SOCKET, fd,
+                          MHD_OPTION_NOTIFY_COMPLETED, request_done, NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+                          MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)(is_unix ? 0 : CONNECTIONS_PER_ADDRESS_MAX),
+                          MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                          (size_t)REQUEST_MEMORY_BYTES, MHD_OPTION_THREAD_STACK_SIZE, (size_t)THREAD_STACK_BYTES, MHD_OPTION_ARRAY,
+                          https ? tls : plain, MHD_OPTION_END);
 }
 
 static mst_err
@@ -229,22 +291,20 @@ start_listener(mst_http *http, const char *text, mst_errctx *ctx)
   *at = (listener){.http = http, .is_loopback = address.is_loopback};
   if (address.is_unix)
     memcpy(at->unix_path, address.host, sizeof at->unix_path);
-  struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, http->cert}, {MHD_OPTION_HTTPS_MEM_KEY, 0, http->key}, {MHD_OPTION_END, 0, NULL}};
-  struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
-  unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL | MHD_USE_ITC;
-
-  at->daemon = MHD_start_daemon(flags | (https ? MHD_USE_TLS : 0), 0, NULL, NULL, serve, at, MHD_OPTION_LISTEN_SOCKET, fd,
-                                MHD_OPTION_NOTIFY_COMPLETED, request_done, NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-                                MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)(address.is_unix ? 0 : CONNECTIONS_PER_ADDRESS_MAX),
-                                MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                                (size_t)REQUEST_MEMORY_BYTES, MHD_OPTION_THREAD_STACK_SIZE, (size_t)THREAD_STACK_BYTES, MHD_OPTION_ARRAY,
-                                https ? tls : plain, MHD_OPTION_END);
+  at->daemon = start_daemon(at, fd, address.is_unix, https);
   if (!at->daemon) {
-    close(fd);
-    return mst_fail(ctx, MST_EIO, "serve HTTP on %s: libmicrohttpd would not start%s", text, https ? "; is the certificate right?" : "");
+    /* libmicrohttpd closes the socket when it fails for more than its options, and a second close could hit another thread's descriptor. */
+    if (address.is_unix)
+      unlink(address.host);
+    return mst_fail(ctx, MST_EIO, "serve HTTP on %s: libmicrohttpd would not start%s", text,
+                    https ? "; do http.cert_file and http.key_file hold a PEM certificate and its key?"
+                          : "; are there threads and descriptors left?");
   }
   http->listener_count++;
   mst_log(MST_LOG_INFO, "http-listening", "address", text, "tls", https ? "yes" : "no", NULL);
+  if (!address.is_loopback && !https)
+    mst_log(MST_LOG_WARN, "http-in-the-clear", "address", text, "remedy",
+            "the bearer token can be read on the way; set http.cert_file and http.key_file", NULL);
   return MST_OK;
 }
 
@@ -257,8 +317,8 @@ mst_http_start(mst_core *core, const mst_http_config *config, mst_http **ret_htt
     return mst_fail(ctx, MST_ENOMEM, "start the HTTP server");
   http->core = core;
   atomic_init(&http->stopping, false);
-  mst_err err = config->listen.count > LISTENERS_MAX
-                    ? mst_fail(ctx, MST_ELIMIT, "http: %zu addresses; at most %d", config->listen.count, LISTENERS_MAX)
+  mst_err err = config->listen.count > MST_HTTP_LISTENERS_MAX
+                    ? mst_fail(ctx, MST_ELIMIT, "http.listen: %zu addresses; at most %d", config->listen.count, MST_HTTP_LISTENERS_MAX)
                     : load_secrets(http, config, ctx);
   for (size_t i = 0; i < config->listen.count && err == MST_OK; i++)
     err = start_listener(http, config->listen.items[i], ctx);
@@ -268,6 +328,14 @@ mst_http_start(mst_core *core, const mst_http_config *config, mst_http **ret_htt
   }
   *ret_http = http;
   return MST_OK;
+}
+
+static void
+wipe(char *secret)
+{
+  if (secret)
+    sodium_memzero(secret, strlen(secret));
+  mst_free(secret);
 }
 
 void
@@ -281,8 +349,8 @@ mst_http_stop(mst_http *http)
     if (http->listeners[i].unix_path[0] != '\0')
       unlink(http->listeners[i].unix_path);
   }
-  mst_free(http->token);
+  wipe(http->token);
+  wipe(http->key);
   mst_free(http->cert);
-  mst_free(http->key);
   mst_free(http);
 }

@@ -189,9 +189,10 @@ mst_items_compile(mst_compile *compile)
 
   for (size_t i = 0; i < compile->list->item_count; i++) {
     mst_item *item = &compile->list->items[i];
-    bool known = find_section(compile, item) & check_class_text(item, compile->diags);
+    bool placed = find_section(compile, item);
+    bool classed = check_class_text(item, compile->diags);
     bool compiled = compile_checks(compile, i);
-    fine = known && compiled && check_class(item, compile->diags) && fine;
+    fine = placed && classed && compiled && check_class(item, compile->diags) && fine;
   }
   return fine;
 }

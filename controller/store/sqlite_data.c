@@ -210,7 +210,7 @@ key_from(mst_wall at)
 static mst_err
 key_of(const mst_store *store, mst_wall start, uint32_t agent, int64_t *ret_key, mst_errctx *ctx)
 {
-  if (start.ns < 0 || start.ns % MST_NS_PER_MS != 0 || start.ns / MST_NS_PER_MS > start_ms_most || agent == 0 || agent > AGENT_MOST)
+  if (start.ns < 0 || start.ns % MST_NS_PER_MS != 0 || start.ns / MST_NS_PER_MS >= start_ms_most || agent == 0 || agent > AGENT_MOST)
     return mst_fail(ctx, MST_EUSAGE,
                     "store %s: a window of agent %u from %lld ns; it must begin at a whole millisecond, agents are 1 to %d", store->path,
                     agent, (long long)start.ns, AGENT_MOST);

@@ -1,6 +1,7 @@
 /* What storing costs: windows in order of time, as they are closed, and journal records, as they come. Each figure stands beside that of
  * plain SQLite in the same run with the same rows, keyed (time, agent) and with synchronous=NORMAL: FACTS.md has 121 000 rows/s and 3.5 KB
- * written a row for it. The store pays an fsync a batch on top, so that what it acknowledged outlives a power cut. */
+ * written a row for it (1.5 KB blobs, 8 KB pages). The store pays an fsync a batch on top, so that what it acknowledged outlives a power
+ * cut. */
 #include <dirent.h>
 #include <sqlite3.h>
 #include <stdio.h>

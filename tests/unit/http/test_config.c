@@ -54,11 +54,12 @@ Test(http_config, with_several_errors__has_a_complaint_for_each_at_its_place)
 Test(http_config, with_no_or_too_many_listeners__is_refused)
 {
   char text[512] = "listen: [", buf[4096];
+  size_t used = strlen(text);
 
   cr_expect_str_neq(complaints("listen: []", buf, sizeof buf), "");
   for (int i = 0; i <= MST_HTTP_LISTENERS_MAX; i++)
-    snprintf(text + strlen(text), sizeof text - strlen(text), "%s\"127.0.0.1:%d\"", i ? "," : "", 1000 + i);
-  strcat(text, "]");
+    used += (size_t)snprintf(text + used, sizeof text - used, "%s\"127.0.0.1:%d\"", i ? "," : "", 1000 + i);
+  snprintf(text + used, sizeof text - used, "]");
   cr_expect_str_neq(complaints(text, buf, sizeof buf), "");
 }
 

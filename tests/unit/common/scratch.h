@@ -39,12 +39,12 @@ scratch_remove(void)
   cr_expect_eq(nftw(scratch_folder, scratch_remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
-/* The path of `name` in the folder; each of the last four results stays whole. */
+/* The path of `name` in the folder; the last four results of a thread stay whole. */
 static SCRATCH_UNUSED const char *
 scratch_path(const char *name)
 {
-  static char paths[4][SCRATCH_PATH_BYTES];
-  static unsigned turn;
+  static _Thread_local char paths[4][SCRATCH_PATH_BYTES];
+  static _Thread_local unsigned turn;
   char *path = paths[turn++ % 4];
 
   cr_assert_lt(snprintf(path, SCRATCH_PATH_BYTES, "%s/%s", scratch_folder, name), SCRATCH_PATH_BYTES);

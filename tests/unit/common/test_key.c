@@ -500,7 +500,7 @@ Test(key_file, load__refuses_another_users_file)
   mst_key_destroy(key);
 }
 
-Test(key_file, load__without_a_file__says_so)
+Test(key_file, load__without_a_file__says_so, .timeout = 60)
 {
   expect_refused(scratch_path("none"), NULL, MST_EABSENT, "no file");
   expect_refused(scratch_folder, NULL, MST_EMALFORMED, "a folder");

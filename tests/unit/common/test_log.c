@@ -123,11 +123,12 @@ Test(log, what_is_no_utf_8__is_replaced_byte_by_byte)
   };
 
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    char value[16], expected[64] = "\"a";
+    char value[16], expected[64];
+    size_t used = (size_t)snprintf(expected, sizeof expected, "\"a");
     snprintf(value, sizeof value, "a%sz", cases[i].value);
     for (size_t n = 0; n < cases[i].replaced; n++)
-      strcat(expected, "\\ufffd");
-    strcat(expected, "z\"");
+      used += (size_t)snprintf(expected + used, sizeof expected - used, "\\ufffd");
+    snprintf(expected + used, sizeof expected - used, "z\"");
     expect_value(MST_LOG_JSON, value, expected);
     expect_value(MST_LOG_KEY_VALUE, value, expected);
   }
@@ -184,7 +185,7 @@ Test(log, long_line__is_cut_at_4_kb_and_still_whole)
       memset(value, 'p', pad);
       value[pad] = '\0';
       for (size_t at = pad; at < 5000; at += strlen(pieces[piece]))
-        strcpy(value + at, pieces[piece]);
+        snprintf(value + at, sizeof value - at, "%s", pieces[piece]);
       start(MST_LOG_JSON);
       mst_log(MST_LOG_INFO, "test", "key", value, "behind", "y", NULL);
       const char *line = written();

@@ -13,7 +13,8 @@
 mst_err mst_file_read(const char *path, mst_buf *buf, mst_errctx *ctx) MST_MUST_USE;
 
 /* Replaces a file whole or not at all: temporary file beside it, write, fsync, rename, fsync of the folder.
- * mode is the exact mode of the new file, whatever the umask. Blocks. */
+ * mode is the exact mode of the new file, whatever the umask. Blocks. MST_ELIMIT when the disk or a quota is full. The temporary file
+ * is named for the thread, so that threads may replace the same file at the same time; the last one wins. */
 mst_err mst_file_replace(const char *path, const void *data, size_t size_bytes, mode_t mode, mst_errctx *ctx) MST_MUST_USE;
 
 /* Makes a folder and its parents; an existing folder is fine (its mode stays as it is). */

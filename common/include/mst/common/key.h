@@ -52,7 +52,7 @@ mst_err mst_key_verify(const mst_public_key *key, const char *context, const voi
 /* Writes the pair to a file with mode 0600. passphrase NULL: unencrypted; else the seed is sealed with
  * crypto_secretbox under a key from crypto_pwhash (argon2id, interactive limits). The format is text, documented in key.c:
  * "muster-key-1", "public: HEX", "secret: HEX" or "sealed: SALT NONCE BOX", one a line.
- * MST_EEXIST when there is a file already: a key is never overwritten. */
+ * MST_EEXIST when there is a file already: a key is never overwritten. MST_EUSAGE when the passphrase is empty. */
 mst_err mst_key_save(const mst_key *key, const char *path, const char *passphrase, mst_errctx *ctx) MST_MUST_USE;
 /* Reads such a file. MST_EPERM when group or others may read or write it, or it is neither ours nor root's, MST_EMALFORMED, MST_ECRYPTO
  * when the passphrase is missing or wrong or the halves do not fit each other. The caller destroys *ret_key. */

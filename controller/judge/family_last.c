@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "family.h"
+#include "why.h"
 
 enum { TEXT_BYTES = 80 /* a SHA-256 in hex fits; longer states are graded whole and shown cut */ };
 
@@ -75,12 +76,11 @@ merge(const mst_cell *cell, mst_payload *left, const mst_payload *right, bool ad
 }
 
 static void
-estimate_text(const mst_cell *cell, const last_payload *last, bool unsure, mst_estimate *ret)
+estimate_text(const mst_cell *cell, const last_payload *last, mst_estimate *ret)
 {
   ret->graded = true;
   snprintf(ret->text, sizeof ret->text, "%s", last->text);
-  ret->worst = unsure ? MST_GRADE_FAIL : (mst_grade)last->grade;
-  ret->best = unsure ? MST_GRADE_PASS : (mst_grade)last->grade;
+  ret->worst = ret->best = (mst_grade)last->grade;
   /* The evaluation compares it with the attestation. */
   if (cell->bounds->target.op == MST_TEXT_ATTESTED && last->cut)
     ret->text[0] = '\0';
@@ -94,11 +94,14 @@ estimate(const mst_cell *cell, const mst_payload *header, const mst_view *view, 
   bool changeable = unsure || view->future > 0 || last->header.thin > 0;
   bool present = cell->measure->stat == MST_STAT_PRESENT;
 
-  ret->known = present || !last->absent;
-  if (!ret->known)
+  /* A last window that is missing may have said that the thing is gone, so it is no better than one that does. */
+  ret->known = present || (!last->absent && !unsure);
+  if (!ret->known) {
+    ret->why = unsure ? MST_WHY_MISSING : MST_WHY_NO_VALUE;
     return;
+  }
   if (!present && cell->bounds->target.type == MST_TARGET_TEXT) {
-    estimate_text(cell, last, unsure, ret);
+    estimate_text(cell, last, ret);
     ret->ever = changeable ? MST_GRADE_PASS : ret->best;
     return;
   }

@@ -210,6 +210,16 @@ gather(const mst_cell *cell, const mst_view *view, mst_missing missing, const vo
   return count;
 }
 
+/* Half of a bucket's windows or more are missing: nothing is known of its median. */
+static bool
+has_unbounded(const mst_interval *values, uint32_t count)
+{
+  for (uint32_t i = 0; i < count; i++)
+    if (isinf(values[i].lo) || isinf(values[i].hi))
+      return true;
+  return false;
+}
+
 static bool
 all_points(const mst_interval *values, uint32_t count)
 {
@@ -320,6 +330,10 @@ mst_trend_estimate(const mst_cell *cell, const mst_view *view, mst_missing missi
 
   if (count < least) {
     *ret = (mst_estimate){.why = MST_WHY_BUCKETS, .have = count, .need = least};
+    return;
+  }
+  if (has_unbounded(cell->trend->now, count)) {
+    *ret = (mst_estimate){.why = MST_WHY_MISSING};
     return;
   }
   judge_trend(cell, count, ret);

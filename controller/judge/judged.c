@@ -78,8 +78,6 @@ grade_attested(const mst_measure_context *context, mst_estimate *estimate)
 {
   bool equal = context->attested && estimate->text[0] != '\0' && strcmp(context->attested, estimate->text) == 0;
 
-  if (estimate->worst == MST_GRADE_FAIL && estimate->best == MST_GRADE_PASS)
-    return; /* unsure which text stands now */
   estimate->worst = equal ? MST_GRADE_PASS : MST_GRADE_FAIL;
   estimate->best = context->attested ? estimate->worst : MST_GRADE_PASS;
   estimate->ever = MST_GRADE_PASS;

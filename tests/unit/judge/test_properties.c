@@ -249,6 +249,19 @@ verdict_rank(mst_verdict_kind kind)
   return kind == MST_GO ? 0 : kind == MST_CONDITIONAL_GO ? 1 : 2;
 }
 
+/* A check as its file has it. */
+static const char *
+describe(const rig *world, int item, char buf[static 512])
+{
+  const mst_yaml_node *node = world->list->items[item].checks[0].node;
+  size_t at = 0;
+
+  for (size_t i = 0; i < mst_yaml_node_count(node); i++)
+    at += (size_t)snprintf(buf + at, 512 - at, "%s%s: %s", i ? ", " : "", mst_yaml_node_text(mst_yaml_node_key_at(node, i)),
+                           mst_yaml_node_text(mst_yaml_node_at(node, i)));
+  return buf;
+}
+
 typedef struct judged_all {
   int ranks[ITEMS];
   int verdict;
@@ -297,13 +310,12 @@ Test(properties, deleting_any_windows__betters_no_item_and_no_verdict, .timeout 
     for (int deletion = 0; deletion < DELETIONS; deletion++) {
       static const uint32_t percents[] = {97, 95, 90, 80, 50, 20};
       uint32_t percent = percents[rig_below(&dice, 6)];
+      char text[512];
       judged_all part = judge_part(world, rig_random(&dice), percent, minutes);
       for (int i = 0; i < ITEMS; i++) {
         worsened += part.ranks[i] > whole.ranks[i];
-        cr_expect(part.ranks[i] >= whole.ranks[i],
-                  "seed %llu round %d: item %d (%s) got better, %d%% of the windows kept, judged at minute %u",
-                  (unsigned long long)first_seed, round, i,
-                  mst_yaml_node_text(mst_yaml_node_get(world->list->items[i].checks[0].node, "target")), (int)percent, minutes);
+        cr_expect(part.ranks[i] >= whole.ranks[i], "seed %llu round %d: {%s} got better, %u %% of the windows kept, judged at minute %u",
+                  (unsigned long long)first_seed, round, describe(world, i, text), percent, minutes);
       }
       cr_expect(part.verdict >= whole.verdict, "seed %llu round %d: the verdict got better", (unsigned long long)first_seed, round);
     }

@@ -249,7 +249,7 @@ dump(json_t *value)
   char *copy = text ? mst_strdup(text) : NULL;
 
   json_decref(value);
-  free(text);
+  mst_free(text); /* jansson takes it from malloc, as mst_alloc does */
   return copy;
 }
 

@@ -22,8 +22,8 @@ hours(const mst_yaml_node *node, const char *text, int64_t period_ns, mst_span *
     return false;
   }
   if (strcmp(from_text, "0") != 0)
-    strcat(from_text, "h");
-  strcat(to_text, "h");
+    memcpy(from_text + strlen(from_text), "h", 2);
+  memcpy(to_text + strlen(to_text), "h", 2);
   if (mst_duration_parse(from_text, &from, &ctx) != MST_OK || mst_duration_parse(to_text, &to, &ctx) != MST_OK) {
     mst_yaml_complain(diags, node, "\"hours %s\" is no span; write for example \"hours 6-12\"", text);
     return false;

@@ -2,7 +2,6 @@
  * plain SQLite in the same run with the same rows, keyed (time, agent) and with synchronous=NORMAL: FACTS.md has 121 000 rows/s and 3.5 KB
  * written a row for it (1.5 KB blobs, 8 KB pages). The store pays an fsync a batch on top, so that what it acknowledged outlives a power
  * cut. */
-#include <dirent.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +66,18 @@ static void
 path_of(const char *name, char *ret, size_t size_bytes)
 {
   snprintf(ret, size_bytes, "%s/%s", folder, name);
+}
+
+static void
+drop(const char *path)
+{
+  static const char *const endings[] = {"", "-wal", "-shm", ".lock"};
+  char file[300];
+
+  for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+    snprintf(file, sizeof file, "%s%s", path, endings[i]);
+    unlink(file);
+  }
 }
 
 static uint64_t
@@ -141,7 +152,7 @@ plain(const char *name, const char *key, uint32_t minutes, size_t size_bytes)
   sqlite3_close(db);
   result.written_bytes = written() - before;
   result.file_bytes = file_size(path);
-  unlink(path);
+  drop(path);
   return result;
 }
 
@@ -210,7 +221,7 @@ read_back(const mst_store_ops *ops, const char *name, uint32_t minutes)
   printf("  history of one agent %.1f us a window; all agents %.1f us a window (%u, %u windows)\n", (double)(between - started) / 1e3 / one,
          (double)(ended - between) / 1e3 / all, one, all);
   ops->close(store);
-  unlink(path);
+  drop(path);
 }
 
 /* Appends batches; each also drops the batch that came 10 before it, as closing windows does. */
@@ -240,7 +251,7 @@ journal(const mst_store_ops *ops, uint32_t batches, uint32_t batch)
   ops->close(store);
   result.written_bytes = written() - before;
   result.file_bytes = file_size(path);
-  unlink(path);
+  drop(path);
   return result;
 }
 

@@ -215,6 +215,19 @@ out:
   return result;
 }
 
+static bool
+compile_file(mst_checklist *list, mst_diags *diags)
+{
+  const mst_yaml_node *root = mst_yaml_root(list->yaml);
+  mst_compile compile = {.list = list, .diags = diags};
+  bool mapped = mst_variables_all_known(root, diags);
+
+  mapped = mst_config_map(root, &file_schema, &list->file, diags) && mapped;
+  list->items = list->file.items.items;
+  list->item_count = list->file.items.count;
+  return mapped && check_policy(&list->file, diags) && mst_items_compile(&compile) && mst_rollups_resolve(&compile);
+}
+
 mst_checklist *
 mst_checklist_parse(const char *name, const char *text, size_t size_bytes, const char *overlay_name, const char *overlay,
                     size_t overlay_bytes, mst_diags *diags)
@@ -227,21 +240,14 @@ mst_checklist_parse(const char *name, const char *text, size_t size_bytes, const
     return NULL;
   }
   list->yaml = expand(name, text, size_bytes, overlay_name, overlay, overlay_bytes, diags);
-  if (list->yaml) {
-    const mst_yaml_node *root = mst_yaml_root(list->yaml);
-    mst_compile compile = {.list = list, .diags = diags};
-    bool mapped = mst_variables_all_known(root, diags);
-
-    mapped = mst_config_map(root, &file_schema, &list->file, diags) && mapped;
-    list->items = list->file.items.items;
-    list->item_count = list->file.items.count;
-    if (mapped && check_policy(&list->file, diags) && mst_items_compile(&compile))
-      (void)mst_rollups_resolve(&compile);
-    if (!digest_files(text, size_bytes, overlay, overlay_bytes, &list->digest))
-      mst_diags_add(diags, name, 0, 0, "", "out of memory");
+  bool fine = list->yaml && compile_file(list, diags);
+  if (fine && !digest_files(text, size_bytes, overlay, overlay_bytes, &list->digest)) {
+    mst_diags_add(diags, name, 0, 0, "", "out of memory");
+    fine = false;
   }
   mst_diags_sort(diags);
-  if (!list->yaml || diags->count + diags->dropped != before) {
+  /* A message that memory was too short for is an error all the same. */
+  if (!fine || diags->count + diags->dropped != before) {
     mst_checklist_destroy(list);
     return NULL;
   }

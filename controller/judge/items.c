@@ -98,9 +98,13 @@ check_class(const mst_item *item, mst_diags *diags)
       mst_yaml_complain(diags, item->place.node, "item %s is of class %s and has no check of the kind %s", item->id, item->class,
                         classes[i].wants);
     /* Further evidence does no harm; a word in place of it would. */
-    if (served && !asked && (classes[i].letter == 'H' || classes[i].letter == 'P'))
-      mst_yaml_complain(diags, item->place.node, "item %s is of class %s and has a check of class %c (%s)", item->id, item->class,
-                        classes[i].letter, classes[i].wants);
+    if (served && !asked && classes[i].letter == 'H')
+      mst_yaml_complain(diags, item->place.node,
+                        "item %s is of class %s and has `attest:`; what is measured cannot be attested instead: class %s+H asks for both",
+                        item->id, item->class, item->class);
+    if (served && !asked && classes[i].letter == 'P')
+      mst_yaml_complain(diags, item->place.node, "item %s is of class %s and has `follow_up:`, which only class P has", item->id,
+                        item->class);
   }
   if (strchr(item->class, 'P') && (item->class[1] != '\0' || item->check_count > 1))
     mst_yaml_complain(diags, item->place.node, "item %s: a follow-up has one check and no other class", item->id);

@@ -176,7 +176,7 @@ static bool
 check_policy(const mst_checklist_file *file, mst_diags *diags)
 {
   const mst_policy *policy = &file->policy;
-  size_t before = diags->count;
+  size_t before = diags->count + diags->dropped;
 
   if (policy->conditional > policy->go)
     mst_yaml_complain(diags, policy->place.node, "conditional is above go: a CONDITIONAL_GO would ask for more than a GO");
@@ -186,7 +186,7 @@ check_policy(const mst_checklist_file *file, mst_diags *diags)
     for (size_t j = 0; j < i; j++)
       if (strcmp(policy->sign_offs.items[i], policy->sign_offs.items[j]) == 0)
         mst_yaml_complain(diags, policy->place.node, "sign_offs names \"%s\" twice", policy->sign_offs.items[i]);
-  return diags->count == before;
+  return diags->count + diags->dropped == before;
 }
 
 /* The tree with the variables put in; NULL with diags filled. */

@@ -88,7 +88,7 @@ check_class(const mst_item *item, mst_diags *diags)
     const char *wants;
   } classes[] = {{'S', "`signal:` or `statements:`"}, {'E', "`evidence:`"}, {'H', "`attest:`"},
                  {'D', "`evidence: drill`"},          {'R', "`rollup:`"},   {'P', "`follow_up:`"}};
-  size_t before = diags->count;
+  size_t before = diags->count + diags->dropped;
 
   for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
     bool asked = strchr(item->class, classes[i].letter) != NULL, served = false;
@@ -110,7 +110,7 @@ check_class(const mst_item *item, mst_diags *diags)
     mst_yaml_complain(diags, item->place.node, "item %s: a follow-up has one check and no other class", item->id);
   if (strchr(item->class, 'P') && item->critical)
     mst_yaml_complain(diags, item->place.node, "item %s: a follow-up is outside the verdict and cannot be critical", item->id);
-  return diags->count == before;
+  return diags->count + diags->dropped == before;
 }
 
 static bool

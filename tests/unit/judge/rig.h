@@ -367,6 +367,51 @@ rig_expect(const mst_verdict *verdict, const char *id, mst_outcome outcome)
                item->reason, item->value);
 }
 
+/* A checklist with one check, over an hour. */
+static RIG_UNUSED const char *
+rig_one_check(const char *check, char buf[static 1024])
+{
+  snprintf(buf, 1024,
+           "checklist: t\nperiod: 1h\npolicy: {sign_offs: [], freeze: 1m, coverage: 90%%, max_gap: 5m}\nitems:\n"
+           "  - {id: a, title: A, class: S, check: {%s}}\n",
+           check);
+  return buf;
+}
+
+/* Judges after an hour what was put, and gives the one item's outcome and a part of its reason. */
+static RIG_UNUSED void
+rig_expect_after_the_hour(rig *world, mst_outcome outcome, const char *said)
+{
+  rig_build(world);
+  rig_feed_all(world);
+  mst_verdict *verdict = rig_judge(world, 61);
+  rig_expect(verdict, "a", outcome);
+  cr_expect(strstr(rig_item(verdict, "a")->reason, said), "not \"%s\": %s", said, rig_item(verdict, "a")->reason);
+  mst_verdict_destroy(verdict);
+  rig_destroy(world);
+}
+
+static RIG_UNUSED mst_judge_statement
+rig_statement(const char *kind, const char *subject, const char *role, uint8_t key, double minutes)
+{
+  mst_judge_statement made = {.kind = kind, .subject = subject, .operator_name = role, .role = role, .reason = "because", .detail = ""};
+
+  made.id[0] = key;
+  made.id[1] = (uint8_t)kind[0];
+  made.id[2] = (uint8_t)minutes;
+  made.key_id[0] = key;
+  made.issued_at = made.received_at = rig_at(minutes);
+  return made;
+}
+
+static RIG_UNUSED void
+rig_give(rig *world, const mst_judge_statement *list, size_t count)
+{
+  mst_errctx ctx = {0};
+
+  cr_assert_eq(mst_judge_set_statements(world->judge, list, count, &ctx), MST_OK);
+}
+
 static RIG_UNUSED void
 rig_expect_verdict(const mst_verdict *verdict, mst_verdict_kind kind, bool final)
 {

@@ -1,17 +1,6 @@
 /* Outcomes of `signal:` checks, statistic by statistic. */
 #include "rig.h"
 
-/* A checklist with one check, over an hour. */
-static const char *
-one_check(const char *check, char buf[static 1024])
-{
-  snprintf(buf, 1024,
-           "checklist: t\nperiod: 1h\npolicy: {sign_offs: [], freeze: 1m, coverage: 90%%, max_gap: 5m}\nitems:\n"
-           "  - {id: a, title: A, class: S, check: {%s}}\n",
-           check);
-  return buf;
-}
-
 enum { GAP_NONE, GAP_MIDDLE, GAP_LAST, GAP_FIRST };
 
 struct measure_case {
@@ -95,7 +84,7 @@ static void
 run_case(const struct measure_case *c)
 {
   char yaml[1024];
-  rig *world = rig_create(one_check(c->check, yaml), "api");
+  rig *world = rig_create(rig_one_check(c->check, yaml), "api");
   uint32_t series = rig_series(world, 0, strstr(c->check, "x.utilization") ? "x.utilization" : "x", c->kind, c->unit, "");
 
   for (uint32_t window = 0; window < 60; window++) {
@@ -121,64 +110,51 @@ Test(measure, each_statistic_with_and_without_gaps__has_the_outcome_of_the_worst
     run_case(&cases[i]);
 }
 
-/* Judges after an hour what was put, and gives the one item's outcome and a part of its reason. */
-static void
-expect_after_the_hour(rig *world, mst_outcome outcome, const char *said)
-{
-  rig_build(world);
-  rig_feed_all(world);
-  mst_verdict *verdict = rig_judge(world, 61);
-  rig_expect(verdict, "a", outcome);
-  cr_expect(strstr(rig_item(verdict, "a")->reason, said), "not \"%s\": %s", said, rig_item(verdict, "a")->reason);
-  mst_verdict_destroy(verdict);
-  rig_destroy(world);
-}
-
 Test(measure, coverage_under_the_bound__is_no_data_for_what_would_hold)
 {
   char yaml[1024];
-  rig *world = rig_create(one_check("signal: x, stat: max, target: \"> 5\"", yaml), "api");
+  rig *world = rig_create(rig_one_check("signal: x, stat: max, target: \"> 5\"", yaml), "api");
   uint32_t series = rig_series(world, 0, "x", MST_SIGNAL_GAUGE, "", "");
 
   for (uint32_t window = 0; window < 60; window++)
     if (window % 8 != 7)
       rig_fill(world, 0, window, window + 1, series, 10);
-  expect_after_the_hour(world, MST_NO_DATA, "88.33 % of the windows");
+  rig_expect_after_the_hour(world, MST_NO_DATA, "88.33 % of the windows");
 }
 
 Test(measure, gap_over_the_bound__is_no_data_for_what_would_hold)
 {
   char yaml[1024];
-  rig *world = rig_create(one_check("signal: x, stat: max, target: \"> 5\", max_gap: 3m", yaml), "api");
+  rig *world = rig_create(rig_one_check("signal: x, stat: max, target: \"> 5\", max_gap: 3m", yaml), "api");
   uint32_t series = rig_series(world, 0, "x", MST_SIGNAL_GAUGE, "", "");
 
   rig_fill(world, 0, 0, 20, series, 10);
   rig_fill(world, 0, 24, 60, series, 10);
-  expect_after_the_hour(world, MST_NO_DATA, "a gap of 4m");
+  rig_expect_after_the_hour(world, MST_NO_DATA, "a gap of 4m");
 }
 
 Test(measure, series_defined_late__is_not_expected_before_where_the_host_reported)
 {
   char yaml[1024];
-  rig *world = rig_create(one_check("signal: x, stat: max, target: \"< 50\"", yaml), "api");
+  rig *world = rig_create(rig_one_check("signal: x, stat: max, target: \"< 50\"", yaml), "api");
   uint32_t other = rig_series(world, 0, "other", MST_SIGNAL_GAUGE, "", ""),
            late = rig_intern(world, "x", MST_SIGNAL_GAUGE, "", INT32_MIN, "");
 
   rig_define(world, 0, late, 40);
   rig_fill(world, 0, 0, 60, other, 1);
   rig_fill(world, 0, 40, 60, late, 10);
-  expect_after_the_hour(world, MST_PASS, "holds");
+  rig_expect_after_the_hour(world, MST_PASS, "holds");
 }
 
 Test(measure, series_that_stops__is_missing_from_then_on)
 {
   char yaml[1024];
-  rig *world = rig_create(one_check("signal: x, stat: max, target: \"< 50\"", yaml), "api");
+  rig *world = rig_create(rig_one_check("signal: x, stat: max, target: \"< 50\"", yaml), "api");
   uint32_t other = rig_series(world, 0, "other", MST_SIGNAL_GAUGE, "", ""), series = rig_series(world, 0, "x", MST_SIGNAL_GAUGE, "", "");
 
   rig_fill(world, 0, 0, 60, other, 1);
   rig_fill(world, 0, 0, 59, series, 10);
-  expect_after_the_hour(world, MST_NO_DATA, "1m of 1h missing");
+  rig_expect_after_the_hour(world, MST_NO_DATA, "1m of 1h missing");
 }
 
 Test(measure, absent_thing__is_exempt_and_one_that_cannot_be_read_is_missing)
@@ -187,25 +163,25 @@ Test(measure, absent_thing__is_exempt_and_one_that_cannot_be_read_is_missing)
 
   for (size_t i = 0; i < 2; i++) {
     char yaml[1024];
-    rig *world = rig_create(one_check("signal: x, stat: max, target: \"< 50\"", yaml), "api");
+    rig *world = rig_create(rig_one_check("signal: x, stat: max, target: \"< 50\"", yaml), "api");
     uint32_t series = rig_series(world, 0, "x", MST_SIGNAL_GAUGE, "", "");
     rig_fill(world, 0, 0, 59, series, 10);
     for (uint32_t column = 0; column < RIG_MAX_COLUMNS; column++)
       rig_missing(world, 0, 59, column, series, statuses[i]);
-    expect_after_the_hour(world, i == 0 ? MST_PASS : MST_NO_DATA, i == 0 ? "holds" : "missing");
+    rig_expect_after_the_hour(world, i == 0 ? MST_PASS : MST_NO_DATA, i == 0 ? "holds" : "missing");
   }
 }
 
 Test(measure, sample_that_could_not_be_read__leaves_a_maximum_unknown)
 {
   char yaml[1024];
-  rig *world = rig_create(one_check("signal: x, stat: max, target: \"< 50\"", yaml), "api");
+  rig *world = rig_create(rig_one_check("signal: x, stat: max, target: \"< 50\"", yaml), "api");
   uint32_t series = rig_series(world, 0, "x", MST_SIGNAL_GAUGE, "", "");
 
   rig_fill(world, 0, 0, 59, series, 10);
   rig_number(world, 0, 59, 0, series, 10);
   rig_missing(world, 0, 59, 1, series, MST_SAMPLE_ERROR);
-  expect_after_the_hour(world, MST_NO_DATA, "could be read");
+  rig_expect_after_the_hour(world, MST_NO_DATA, "could be read");
 }
 
 Test(measure, thing_that_is_gone__is_not_present_and_has_no_last_value)
@@ -217,11 +193,11 @@ Test(measure, thing_that_is_gone__is_not_present_and_has_no_last_value)
 
   for (size_t i = 0; i < 2; i++) {
     char yaml[1024];
-    rig *world = rig_create(one_check(ways[i].check, yaml), "api");
+    rig *world = rig_create(rig_one_check(ways[i].check, yaml), "api");
     uint32_t series = rig_series(world, 0, "x", MST_SIGNAL_GAUGE, "", "");
     rig_fill(world, 0, 0, 59, series, 10);
     rig_missing(world, 0, 59, 0, series, MST_SAMPLE_ABSENT);
-    expect_after_the_hour(world, ways[i].outcome, "");
+    rig_expect_after_the_hour(world, ways[i].outcome, "");
   }
 }
 
@@ -229,7 +205,7 @@ static rig *
 restarted_counter(void)
 {
   char yaml[1024];
-  rig *world = rig_create(one_check("signal: x, stat: increase, target: \"== 109\"", yaml), "api");
+  rig *world = rig_create(rig_one_check("signal: x, stat: increase, target: \"== 109\"", yaml), "api");
   uint32_t first = rig_series(world, 0, "x", MST_SIGNAL_COUNTER, "", ""), second = rig_intern(world, "x", MST_SIGNAL_COUNTER, "", 30, "");
 
   rig_define(world, 0, second, 30);
@@ -288,18 +264,18 @@ Test(measure, state_text__is_held_against_words_versions_and_globs)
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
     char yaml[1024], check[200];
     snprintf(check, sizeof check, "signal: x, stat: last, target: \"%s\"", texts[i].target);
-    rig *world = rig_create(one_check(check, yaml), "api");
+    rig *world = rig_create(rig_one_check(check, yaml), "api");
     uint32_t series = rig_series(world, 0, "x", MST_SIGNAL_STATE, "1", "");
     rig_state(world, 0, 59, 0, series, "before");
     rig_state(world, 0, 59, 1, series, texts[i].state);
-    expect_after_the_hour(world, texts[i].outcome, "");
+    rig_expect_after_the_hour(world, texts[i].outcome, "");
   }
 }
 
 Test(measure, ratio_of_counters__counts_what_came_over_the_edges_of_windows)
 {
   char yaml[1024];
-  rig *world = rig_create(one_check("signal: err, of: {signal: req}, stat: ratio, target: \"< 2%\", critical: \"> 5%\"", yaml), "api");
+  rig *world = rig_create(rig_one_check("signal: err, of: {signal: req}, stat: ratio, target: \"< 2%\", critical: \"> 5%\"", yaml), "api");
   uint32_t err = rig_series(world, 0, "err", MST_SIGNAL_COUNTER, "", ""), req = rig_series(world, 0, "req", MST_SIGNAL_COUNTER, "", "");
 
   /* Ten requests a window and an error in every fourth, all of them between two windows: 15 in the 59 windows that have a ratio. */
@@ -332,7 +308,7 @@ Test(measure, distribution__is_decided_by_its_buckets_and_exact_extremes)
   for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
     char yaml[1024], check[200];
     snprintf(check, sizeof check, "signal: x, %s", ways[i].check);
-    rig *world = rig_create(one_check(check, yaml), "api");
+    rig *world = rig_create(rig_one_check(check, yaml), "api");
     uint32_t series = rig_series(world, 0, "x", MST_SIGNAL_DISTRIBUTION, "s", "");
     for (uint32_t window = 0; window < 60; window++) {
       rig_sample *sample = rig_add(world, 0, window, 0, series);
@@ -341,148 +317,8 @@ Test(measure, distribution__is_decided_by_its_buckets_and_exact_extremes)
       for (uint32_t column = 1; column < RIG_MAX_COLUMNS; column++)
         rig_add(world, 0, window, column, series);
     }
-    expect_after_the_hour(world, ways[i].outcome, "");
+    rig_expect_after_the_hour(world, ways[i].outcome, "");
   }
-}
-
-Test(measure, hosts_combine__as_the_check_says)
-{
-  static const struct {
-    const char *how;
-    mst_outcome outcome;
-  } ways[] = {
-      {"combine: each", MST_FAIL},
-      {"combine: any", MST_PASS},
-      {"combine: quorum 2", MST_PASS},
-      {"combine: quorum 3", MST_FAIL},
-      {"combine: quorum 60%", MST_PASS},
-      {"combine: quorum 70%", MST_FAIL},
-      {"combine: quorum 4", MST_NO_DATA},
-      {"combine: sum", MST_FAIL},
-      {"combine: avg", MST_PASS},
-      {"combine: min", MST_PASS},
-      {"combine: max", MST_FAIL},
-      {"hosts: {role: api}", MST_PASS},
-      {"hosts: {role: \"!db\"}", MST_PASS},
-      {"hosts: {role: cache}", MST_NO_DATA},
-      {"hosts: {role: api}, least_hosts: 3", MST_NO_DATA},
-      {"least_series: 4", MST_NO_DATA},
-  };
-
-  for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
-    char yaml[1024], check[200];
-    snprintf(check, sizeof check, "signal: x, stat: max, target: \"<= 20\", %s", ways[i].how);
-    rig *world = rig_create(one_check(check, yaml), "api api db");
-    for (uint32_t host = 0; host < 3; host++)
-      rig_fill(world, host, 0, 60, rig_series(world, host, "x", MST_SIGNAL_GAUGE, "", ""), 10 + 10 * host);
-    expect_after_the_hour(world, ways[i].outcome, "");
-  }
-}
-
-Test(measure, series_combine__as_the_check_says)
-{
-  static const struct {
-    const char *how;
-    mst_outcome outcome;
-  } ways[] = {
-      {"series: each", MST_FAIL},
-      {"series: any", MST_PASS},
-      {"series: sum", MST_FAIL},
-      {"series: avg", MST_PASS},
-      {"series: min", MST_PASS},
-      {"where: {device: sda}", MST_PASS},
-      {"where: {device: \"!sd[bc]\"}", MST_FAIL},
-      {"where: {device: [sda, \"s?b\"]}", MST_PASS},
-  };
-
-  for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
-    char yaml[1024], check[200];
-    snprintf(check, sizeof check, "signal: x, stat: max, target: \"<= 20\", %s", ways[i].how);
-    rig *world = rig_create(one_check(check, yaml), "api");
-    rig_fill(world, 0, 0, 60, rig_series(world, 0, "x", MST_SIGNAL_GAUGE, "", "device=sda"), 10);
-    rig_fill(world, 0, 0, 60, rig_series(world, 0, "x", MST_SIGNAL_GAUGE, "", "device=sdb"), 20);
-    rig_fill(world, 0, 0, 60, rig_series(world, 0, "x", MST_SIGNAL_GAUGE, "", "device=sdc"), 30);
-    expect_after_the_hour(world, ways[i].outcome, "");
-  }
-}
-
-Test(measure, host_without_the_series__is_no_data_unless_only_measuring_hosts_count)
-{
-  static const struct {
-    const char *how;
-    mst_outcome outcome;
-  } ways[] = {{"hosts: all", MST_NO_DATA}, {"hosts: measuring", MST_PASS}, {"hosts: measuring, least_hosts: 2", MST_NO_DATA}};
-
-  for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
-    char yaml[1024], check[200];
-    snprintf(check, sizeof check, "signal: x, stat: max, target: \"<= 20\", %s", ways[i].how);
-    rig *world = rig_create(one_check(check, yaml), "api api");
-    rig_fill(world, 0, 0, 60, rig_series(world, 0, "x", MST_SIGNAL_GAUGE, "", ""), 10);
-    expect_after_the_hour(world, ways[i].outcome, "");
-  }
-}
-
-Test(measure, silent_host__is_no_data_while_the_run_is_on)
-{
-  char yaml[1024];
-  rig *world = rig_create(one_check("signal: x, stat: max, target: \"<= 20\"", yaml), "api");
-  uint32_t series = rig_series(world, 0, "x", MST_SIGNAL_GAUGE, "", "");
-
-  rig_fill(world, 0, 0, 60, series, 10);
-  rig_build(world);
-  for (uint32_t window = 0; window < 30; window++)
-    rig_feed(world, 0, window);
-  rig_alive(world, 30);
-  mst_verdict *verdict = rig_judge(world, 30.4);
-  rig_expect(verdict, "a", MST_PASS);
-  mst_verdict_destroy(verdict);
-  verdict = rig_judge(world, 30.8);
-  rig_expect(verdict, "a", MST_NO_DATA);
-  cr_expect(strstr(rig_item(verdict, "a")->reason, "silent for 48s"), "%s", rig_item(verdict, "a")->reason);
-  mst_verdict_destroy(verdict);
-  for (uint32_t window = 30; window < 60; window++)
-    rig_feed(world, 0, window);
-  /* At the end only the windows count. */
-  verdict = rig_judge(world, 61);
-  rig_expect(verdict, "a", MST_PASS);
-  mst_verdict_destroy(verdict);
-  rig_destroy(world);
-}
-
-Test(measure, revoked_or_relabelled_host__is_no_data)
-{
-  static const mst_host_state states[] = {MST_HOST_REVOKED, MST_HOST_RELABELLED};
-
-  for (size_t i = 0; i < 2; i++) {
-    char yaml[1024];
-    rig *world = rig_create(one_check("signal: x, stat: max, target: \"<= 20\"", yaml), "api");
-    rig_fill(world, 0, 0, 60, rig_series(world, 0, "x", MST_SIGNAL_GAUGE, "", ""), 10);
-    mst_judge_set_host(world->judge, 0, states[i], rig_at(60), 10 * MST_NS_PER_S);
-    expect_after_the_hour(world, MST_NO_DATA, i == 0 ? "was revoked" : "other labels");
-  }
-}
-
-Test(measure, span_of_later_hours__is_pending_until_it_begins)
-{
-  char yaml[1024];
-  rig *world = rig_create(one_check("signal: x, stat: max, target: \"<= 20\", over: hours 0.5-1", yaml), "api");
-  uint32_t series = rig_series(world, 0, "x", MST_SIGNAL_GAUGE, "", "");
-
-  rig_fill(world, 0, 0, 30, series, 50);
-  rig_fill(world, 0, 30, 60, series, 10);
-  rig_build(world);
-  for (uint32_t window = 0; window < 30; window++)
-    rig_feed(world, 0, window);
-  rig_alive(world, 30);
-  mst_verdict *verdict = rig_judge(world, 30);
-  rig_expect(verdict, "a", MST_PENDING);
-  mst_verdict_destroy(verdict);
-  for (uint32_t window = 30; window < 60; window++)
-    rig_feed(world, 0, window);
-  verdict = rig_judge(world, 61);
-  rig_expect(verdict, "a", MST_PASS);
-  mst_verdict_destroy(verdict);
-  rig_destroy(world);
 }
 
 Test(measure, baseline__is_compared_as_reduction_or_speedup)
@@ -506,9 +342,9 @@ Test(measure, baseline__is_compared_as_reduction_or_speedup)
     mst_judge_evidence document = {
         .kind = "baseline", .name = "last", .made_at = rig_start, .imported_at = rig_start, .fields = &field, .field_count = 1};
     snprintf(check, sizeof check, "signal: x, stat: avg, %s", ways[i].check);
-    rig *world = rig_create(one_check(check, yaml), "api");
+    rig *world = rig_create(rig_one_check(check, yaml), "api");
     rig_fill(world, 0, 0, 60, rig_series(world, 0, "x", MST_SIGNAL_GAUGE, "s", ""), 10);
     cr_assert_eq(mst_judge_set_evidence(world->judge, &document, 1, &ctx), MST_OK);
-    expect_after_the_hour(world, ways[i].outcome, "");
+    rig_expect_after_the_hour(world, ways[i].outcome, "");
   }
 }

@@ -36,27 +36,6 @@ world_of(const char *policy, const char *critical, const char *others)
   return world;
 }
 
-static mst_judge_statement
-statement(const char *kind, const char *subject, const char *role, uint8_t key, double minutes)
-{
-  mst_judge_statement made = {.kind = kind, .subject = subject, .operator_name = role, .role = role, .reason = "because", .detail = ""};
-
-  made.id[0] = key;
-  made.id[1] = (uint8_t)kind[0];
-  made.id[2] = (uint8_t)minutes;
-  made.key_id[0] = key;
-  made.issued_at = made.received_at = rig_at(minutes);
-  return made;
-}
-
-static void
-give(rig *world, const mst_judge_statement *list, size_t count)
-{
-  mst_errctx ctx = {0};
-
-  cr_assert_eq(mst_judge_set_statements(world->judge, list, count, &ctx), MST_OK);
-}
-
 struct rate_case {
   char critical[8], others[48];
   mst_verdict_kind verdict;
@@ -201,11 +180,11 @@ run_signs(const struct sign_case *c)
   digest.bytes[0] ^= 1;
   mst_digest_hex(&digest, other);
   for (; count < 6 && c->signs[count].role; count++) {
-    list[count] = statement("sign-off", "", c->signs[count].role, c->signs[count].key, c->signs[count].minute);
+    list[count] = rig_statement("sign-off", "", c->signs[count].role, c->signs[count].key, c->signs[count].minute);
     list[count].reason = c->signs[count].word;
     list[count].detail = c->signs[count].other_digest ? other : hex;
   }
-  give(world, list, count);
+  rig_give(world, list, count);
   verdict = rig_judge(world, c->now);
   cr_expect_eq(mst_verdict_get(verdict), c->verdict, "%s: %s: %s", c->what, mst_verdict_name(mst_verdict_get(verdict)),
                mst_verdict_json(verdict));
@@ -301,10 +280,10 @@ Test(verdict, statements__count_only_where_and_from_whom_they_may)
   for (size_t i = 0; i < sizeof word_cases / sizeof word_cases[0]; i++) {
     const struct word_case *c = &word_cases[i];
     rig *world = world_of_words();
-    mst_judge_statement said = statement(c->kind, c->subject, c->role, 1, c->received);
+    mst_judge_statement said = rig_statement(c->kind, c->subject, c->role, 1, c->received);
     said.reason = c->reason;
     said.expires_at = c->expires > 0 ? rig_at(c->expires) : (mst_wall){0};
-    give(world, &said, 1);
+    rig_give(world, &said, 1);
     mst_verdict *verdict = rig_judge(world, 301);
     const mst_item_result *item = rig_item(verdict, c->item);
     cr_expect_eq(item->outcome, c->outcome, "%s: %s is %s: %s", c->what, c->item, mst_outcome_name(item->outcome), item->reason);
@@ -316,10 +295,10 @@ Test(verdict, statements__count_only_where_and_from_whom_they_may)
 Test(verdict, attestation_with_document__passes)
 {
   rig *world = world_of_words();
-  mst_judge_statement said = statement("attest", "h", "devops", 1, 30);
+  mst_judge_statement said = rig_statement("attest", "h", "devops", 1, 30);
 
   said.detail = "0123abcd";
-  give(world, &said, 1);
+  rig_give(world, &said, 1);
   mst_verdict *verdict = rig_judge(world, 71);
   rig_expect(verdict, "h", MST_PASS);
   mst_verdict_destroy(verdict);
@@ -329,10 +308,10 @@ Test(verdict, attestation_with_document__passes)
 Test(verdict, waived_item__stays_in_the_denominator_and_not_applicable_leaves_it)
 {
   rig *world = world_of(policy_three, "P", "PPPPPPPPPPPPPPPPPPPy");
-  mst_judge_statement said = statement("waive", "o19", "lead", 1, 30);
+  mst_judge_statement said = rig_statement("waive", "o19", "lead", 1, 30);
 
   said.expires_at = rig_at(1000);
-  give(world, &said, 1);
+  rig_give(world, &said, 1);
   mst_verdict *verdict = rig_judge(world, 71);
   rig_expect(verdict, "o19", MST_WAIVED);
   cr_expect(rig_item(verdict, "o19")->counted);
@@ -342,8 +321,8 @@ Test(verdict, waived_item__stays_in_the_denominator_and_not_applicable_leaves_it
   rig_destroy(world);
 
   world = world_of(policy_three, "P", "PPPPPPPPPPPPPPPPPFFx");
-  said = statement("na", "o19", "lead", 1, 30);
-  give(world, &said, 1);
+  said = rig_statement("na", "o19", "lead", 1, 30);
+  rig_give(world, &said, 1);
   verdict = rig_judge(world, 71);
   rig_expect(verdict, "o19", MST_NA);
   cr_expect_not(rig_item(verdict, "o19")->counted);
@@ -425,87 +404,4 @@ Test(verdict, evidence__counts_when_it_fits_is_new_enough_and_came_in_time)
     mst_verdict_destroy(verdict);
     rig_destroy(world);
   }
-}
-
-/* One measured item beside nineteen that pass. */
-static rig *
-world_with_measure(const char *check, bool critical)
-{
-  char yaml[8192];
-  size_t at = (size_t)snprintf(yaml, sizeof yaml,
-                               "checklist: t\nperiod: 1h\npolicy: {sign_offs: [], freeze: 10m}\nitems:\n"
-                               "  - {id: m, title: M, class: S, critical: %s, check: {%s}}\n",
-                               critical ? "true" : "false", check);
-  for (size_t i = 0; i < 3; i++)
-    at += (size_t)snprintf(yaml + at, sizeof yaml - at,
-                           "  - {id: i%zu, title: I, class: S, check: {statements: intervention, target: '== 0'}}\n", i);
-  return rig_create(yaml, "api");
-}
-
-struct early_case {
-  const char *check;
-  mst_signal_kind kind;
-  double value, later; /* until minute 20, then */
-  bool lost;
-};
-
-Test(verdict, no_go_that_can_no_longer_change__is_said_at_once_and_no_other)
-{
-  static const struct early_case cases[] = {
-      {"signal: x, stat: increase, target: '== 0'", MST_SIGNAL_COUNTER, 0, 3, true},
-      {"signal: x, stat: increase, target: '== 0'", MST_SIGNAL_COUNTER, 0, 0, false},
-      {"signal: x, stat: max, target: '< 10'", MST_SIGNAL_GAUGE, 1, 11, true},
-      {"signal: x, stat: max, target: '> 10'", MST_SIGNAL_GAUGE, 1, 1, false},
-      {"signal: x, stat: share, state: '== 1', target: '> 99%'", MST_SIGNAL_GAUGE, 1, 0, true},
-      {"signal: x, stat: share, state: '== 1', target: '> 50%'", MST_SIGNAL_GAUGE, 1, 0, false},
-      {"signal: x, stat: p95, target: '< 10'", MST_SIGNAL_GAUGE, 1, 11, true},
-      {"signal: x, stat: p50, target: '< 10'", MST_SIGNAL_GAUGE, 11, 11, false},
-      {"signal: x, stat: last, target: '< 10'", MST_SIGNAL_GAUGE, 1, 11, false},
-      {"signal: x, stat: max, over: 10m, target: '< 10'", MST_SIGNAL_GAUGE, 1, 11, false},
-      {"signal: x, stat: max, over: hours 0-0.5, target: '< 10'", MST_SIGNAL_GAUGE, 1, 11, true},
-      {"signal: x, stat: changes, target: '== 0'", MST_SIGNAL_GAUGE, 1, 11, true},
-      {"signal: x, stat: avg, target: '< 10'", MST_SIGNAL_GAUGE, 1, 1000, false},
-  };
-
-  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    for (int critical = 0; critical < 2; critical++) {
-      const struct early_case *c = &cases[i];
-      rig *world = world_with_measure(c->check, critical);
-      uint32_t series = rig_series(world, 0, "x", c->kind, "", "");
-      rig_fill(world, 0, 0, 20, series, c->value);
-      rig_fill(world, 0, 20, 28, series, c->later);
-      rig_build(world);
-      rig_feed_all(world);
-      rig_alive(world, 28);
-      mst_verdict *verdict = rig_judge(world, 28);
-      cr_expect_eq(mst_verdict_get(verdict), c->lost ? MST_NO_GO : MST_VERDICT_PENDING, "{%s} critical %d: %s", c->check, critical,
-                   strstr(mst_verdict_json(verdict), "\"reasons\""));
-      cr_expect_eq(mst_verdict_is_final(verdict), c->lost);
-      mst_verdict_destroy(verdict);
-      rig_destroy(world);
-    }
-  }
-}
-
-Test(verdict, later_data__never_changes_a_frozen_result)
-{
-  rig *world = world_with_measure("signal: x, stat: max, target: '< 10'", true);
-  uint32_t series = rig_series(world, 0, "x", MST_SIGNAL_GAUGE, "", "");
-
-  rig_fill(world, 0, 0, 60, series, 1);
-  rig_fill(world, 0, 60, 70, series, 100); /* after the period */
-  rig_build(world);
-  rig_feed_all(world);
-  mst_verdict *first = rig_judge(world, 70);
-  mst_judge_statement said = statement("intervention", "", "lead", 1, 71);
-  give(world, &said, 1);
-  mst_judge_set_host(world->judge, 0, MST_HOST_OK, rig_at(20), 10 * MST_NS_PER_S);
-  mst_verdict *later = rig_judge(world, 100000);
-  mst_digest a = mst_verdict_digest(first), b = mst_verdict_digest(later);
-  rig_expect_verdict(first, MST_GO, true);
-  rig_expect_verdict(later, MST_GO, true);
-  cr_expect(mst_digest_equal(&a, &b));
-  mst_verdict_destroy(first);
-  mst_verdict_destroy(later);
-  rig_destroy(world);
 }

@@ -177,7 +177,7 @@ judge_hosts(const mst_measure_context *context, const mst_plan_entry *plan, mst_
   needed = needed_hosts(measure, count);
   if (count < measure->least_hosts || count < needed)
     return without_value(MST_NO_DATA, MST_WHY_FEW_HOSTS, UINT32_MAX);
-  if (series < measure->least_series)
+  if (series > 0 && series < measure->least_series)
     return without_value(MST_NO_DATA, MST_WHY_FEW_SERIES, UINT32_MAX);
   if (measure->combine < MST_COMBINE_SUM)
     return mst_judged_kth(list, count, needed);

@@ -116,7 +116,7 @@ mst_yaml_node_key_at(const mst_yaml_node *node, size_t index)
 const mst_yaml_node *
 mst_yaml_node_get(const mst_yaml_node *node, const char *key)
 {
-  for (size_t i = 0; node->kind == MST_YAML_MAP && i < node->count; i++)
+  for (size_t i = 0; node && node->kind == MST_YAML_MAP && i < node->count; i++)
     if (strcmp(node->keys[i]->text, key) == 0)
       return node->children[i];
   return NULL;

@@ -46,7 +46,7 @@ size_t mst_yaml_node_count(const mst_yaml_node *node);
 const mst_yaml_node *mst_yaml_node_at(const mst_yaml_node *node, size_t index);
 /* The key node of a map's entry. */
 const mst_yaml_node *mst_yaml_node_key_at(const mst_yaml_node *node, size_t index);
-/* A map's value by key; NULL when not there or not a map. */
+/* A map's value by key; NULL when not there, not a map, or node is NULL (so that calls nest). */
 const mst_yaml_node *mst_yaml_node_get(const mst_yaml_node *node, const char *key);
 /* mst_diags_add at this node's place. */
 void mst_yaml_complain(mst_diags *diags, const mst_yaml_node *node, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

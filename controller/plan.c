@@ -1,0 +1,257 @@
+/* Plans: from the file to what one host is told. */
+#include "plan.h"
+
+#include <assert.h>
+#include <fnmatch.h>
+#include <string.h>
+
+#include <mst/common/alloc.h>
+#include <mst/common/file.h>
+
+#include "labels.h"
+#include "plan_file.h"
+
+/* One for each set of entries that hold together on some host. */
+typedef struct sealed {
+  mst_sealed_plan plan;
+  uint64_t mask; /* of entries */
+  struct sealed *next;
+} sealed;
+
+struct mst_plan_set {
+  mst_yaml *yaml; /* the file's nodes are of it */
+  mst_plan_file file;
+  mst_digest digest;
+  sealed *sealed;
+};
+
+static_assert(MST_PLAN_MAX_COLLECTORS <= 64, "a mask has a bit for each entry");
+
+void
+mst_plan_set_destroy(mst_plan_set *set)
+{
+  if (!set)
+    return;
+  while (set->sealed) {
+    sealed *one = set->sealed;
+    set->sealed = one->next;
+    mst_free((void *)(uintptr_t)one->plan.bytes.data);
+    mst_free(one);
+  }
+  mst_config_free(&mst_plan_file_schema, &set->file);
+  mst_yaml_destroy(set->yaml);
+  mst_free(set);
+}
+
+mst_plan_set *
+mst_plan_set_load(const char *path, mst_diags *diags)
+{
+  mst_plan_set *set = mst_alloc(1, sizeof *set);
+  size_t before = diags->count;
+  mst_errctx ctx = {0};
+  mst_buf text;
+
+  mst_buf_init(&text, MST_YAML_MAX_BYTES);
+  if (!set || mst_file_read(path, &text, &ctx) != MST_OK) {
+    mst_diags_add(diags, path, 0, 0, "", "%s", set ? ctx.text : "out of memory");
+    mst_free(set);
+    mst_buf_done(&text);
+    return NULL;
+  }
+  /* The digest is of what is parsed, not of what may stand there a moment later. */
+  set->digest = mst_digest_of("muster/1/plan-file", text.data, text.size_bytes);
+  set->yaml = mst_yaml_parse(path, mst_buf_text(&text), text.size_bytes, diags);
+  mst_buf_done(&text);
+  if (set->yaml) {
+    (void)!mst_config_map(mst_yaml_root(set->yaml), &mst_plan_file_schema, &set->file, diags);
+    mst_plan_file_check(&set->file, diags);
+  }
+  if (!set->yaml || diags->count != before) {
+    mst_plan_set_destroy(set);
+    return NULL;
+  }
+  return set;
+}
+
+const char *
+mst_plan_set_name(const mst_plan_set *set)
+{
+  return set->file.name;
+}
+
+mst_digest
+mst_plan_set_digest(const mst_plan_set *set)
+{
+  return set->digest;
+}
+
+int64_t
+mst_plan_set_interval_ns(const mst_plan_set *set)
+{
+  return set->file.interval_ns;
+}
+
+/* ---- which entries hold on a host ---- */
+
+static bool
+value_fits(const mst_yaml_node *wanted, const char *value)
+{
+  size_t count = mst_yaml_node_kind(wanted) == MST_YAML_LIST ? mst_yaml_node_count(wanted) : 1;
+  bool any_negated = false, all_negated_hold = true;
+
+  for (size_t i = 0; i < count; i++) {
+    const char *pattern = mst_yaml_node_text(mst_yaml_node_kind(wanted) == MST_YAML_LIST ? mst_yaml_node_at(wanted, i) : wanted);
+    bool is_negated = pattern[0] == '!';
+    bool fits = value && fnmatch(pattern + is_negated, value, 0) == 0;
+    if (is_negated) {
+      any_negated = true;
+      all_negated_hold = all_negated_hold && !fits;
+    } else if (fits) {
+      return true;
+    }
+  }
+  return any_negated && all_negated_hold;
+}
+
+static bool
+host_fits(const mst_yaml_node *hosts, const char *labels)
+{
+  char value[MST_LABEL_VALUE_BYTES];
+
+  for (size_t i = 0; hosts && i < mst_yaml_node_count(hosts); i++) {
+    bool has = mst_labels_get(labels, mst_yaml_node_text(mst_yaml_node_key_at(hosts, i)), value);
+    if (!value_fits(mst_yaml_node_at(hosts, i), has ? value : NULL))
+      return false;
+  }
+  return true;
+}
+
+static uint64_t
+mask_of(const mst_plan_set *set, const char *labels)
+{
+  const mst_plan_entry_file *entries = set->file.collectors.items;
+  uint64_t mask = 0;
+
+  for (size_t i = 0; i < set->file.collectors.count; i++) {
+    bool is_taken = false;
+    for (size_t k = 0; k < i; k++)
+      is_taken = is_taken || ((mask >> k & 1) && strcmp(entries[k].name, entries[i].name) == 0);
+    if (!is_taken && host_fits(entries[i].hosts, labels))
+      mask |= (uint64_t)1 << i;
+  }
+  return mask;
+}
+
+/* ---- sealing ---- */
+
+static mst_text
+text_of(const char *text)
+{
+  return (mst_text){text, strlen(text)};
+}
+
+static void
+free_options(mst_plan_collector *collector)
+{
+  for (uint32_t i = 0; collector->options && i < collector->option_count; i++)
+    mst_free(collector->options[i].values);
+  mst_free(collector->options);
+}
+
+static bool
+fill_collector(const mst_plan_entry_file *entry, mst_plan_collector *collector)
+{
+  size_t count = entry->options ? mst_yaml_node_count(entry->options) : 0;
+
+  *collector = (mst_plan_collector){.name = text_of(entry->name), .period_ns = entry->period_ns, .option_count = (uint32_t)count};
+  if (count == 0)
+    return true;
+  collector->options = mst_alloc(count, sizeof *collector->options);
+  for (size_t i = 0; collector->options && i < count; i++) {
+    const mst_yaml_node *value = mst_yaml_node_at(entry->options, i);
+    bool is_list = mst_yaml_node_kind(value) == MST_YAML_LIST;
+    mst_plan_option *option = &collector->options[i];
+    option->key = text_of(mst_yaml_node_text(mst_yaml_node_key_at(entry->options, i)));
+    option->value_count = is_list ? (uint32_t)mst_yaml_node_count(value) : 1;
+    option->values = mst_alloc(option->value_count ? option->value_count : 1, sizeof *option->values);
+    if (!option->values)
+      return false;
+    for (uint32_t k = 0; k < option->value_count; k++)
+      option->values[k] = text_of(mst_yaml_node_text(is_list ? mst_yaml_node_at(value, k) : value));
+  }
+  return collector->options != NULL;
+}
+
+static mst_err
+seal(const mst_plan_set *set, uint64_t mask, const mst_key *key, mst_sealed_plan *ret_plan, mst_errctx *ctx)
+{
+  const mst_plan_entry_file *entries = set->file.collectors.items;
+  mst_plan_collector collectors[MST_PLAN_MAX_COLLECTORS] = {0};
+  mst_plan plan = {.name = text_of(set->file.name),
+                   .interval_ns = set->file.interval_ns,
+                   .jitter_ratio = set->file.jitter_ratio,
+                   .collectors = collectors};
+  mst_plan opened = {0};
+  mst_err err = MST_OK;
+  mst_buf bytes;
+
+  mst_buf_init(&bytes, MST_PLAN_MAX_BYTES);
+  for (size_t i = 0; err == MST_OK && i < set->file.collectors.count; i++)
+    if (mask >> i & 1 && !fill_collector(&entries[i], &collectors[plan.collector_count++]))
+      err = mst_fail(ctx, MST_ENOMEM, "out of memory for a plan");
+  if (err == MST_OK)
+    err = mst_plan_seal(&plan, key, &bytes, ctx);
+  if (err == MST_OK)
+    err = mst_plan_open(bytes.data, bytes.size_bytes, mst_key_public(key), &opened, ctx);
+  if (err == MST_OK) {
+    ret_plan->digest = opened.digest;
+    size_t size_bytes = 0;
+    ret_plan->bytes.data = mst_buf_take(&bytes, &size_bytes);
+    ret_plan->bytes.size_bytes = size_bytes;
+    mst_plan_done(&opened);
+  }
+  for (uint32_t i = 0; i < plan.collector_count; i++)
+    free_options(&collectors[i]);
+  mst_buf_done(&bytes);
+  return err;
+}
+
+mst_err
+mst_plan_set_for(mst_plan_set *set, const char *labels, const mst_key *key, const mst_sealed_plan **ret_plan, mst_errctx *ctx)
+{
+  uint64_t mask = mask_of(set, labels);
+
+  for (const sealed *one = set->sealed; one; one = one->next) {
+    if (one->mask == mask) {
+      *ret_plan = &one->plan;
+      return MST_OK;
+    }
+  }
+  sealed *one = mst_alloc(1, sizeof *one);
+  if (!one)
+    return mst_fail(ctx, MST_ENOMEM, "out of memory for a plan");
+  mst_err err = seal(set, mask, key, &one->plan, ctx);
+  if (err != MST_OK) {
+    mst_free(one);
+    return mst_fail_within(ctx, err, "plan %s", set->file.name);
+  }
+  one->mask = mask;
+  one->next = set->sealed;
+  set->sealed = one;
+  *ret_plan = &one->plan;
+  return MST_OK;
+}
+
+mst_err
+mst_plan_set_reseal(mst_plan_set *set, const mst_key *key, mst_errctx *ctx)
+{
+  for (sealed *one = set->sealed; one; one = one->next) {
+    mst_sealed_plan fresh = {0};
+    mst_err err = seal(set, one->mask, key, &fresh, ctx);
+    if (err != MST_OK)
+      return err;
+    mst_free((void *)(uintptr_t)one->plan.bytes.data);
+    one->plan = fresh;
+  }
+  return MST_OK;
+}

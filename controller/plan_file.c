@@ -1,0 +1,117 @@
+/* The schema of the plan file, and its checks. */
+#include "plan_file.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include <mst/common/clock.h>
+
+#include "plan.h"
+
+static const mst_config_field entry_fields[] = {
+    {"name", MST_CONFIG_STRING, offsetof(mst_plan_entry_file, name), .required = true, .min = 1, .max = MST_PLAN_TEXT_MAX_BYTES,
+     .help = "The collector: cpu, disk, filesystem, ..."},
+    {"hosts", MST_CONFIG_NODE, offsetof(mst_plan_entry_file, hosts),
+     .help = "Labels that a host must have, {role: api}; a value may be a list, a shell pattern, or begin with ! for not"},
+    {"period", MST_CONFIG_DURATION, offsetof(mst_plan_entry_file, period_ns), .default_text = "0", .min = 0,
+     .max = (double)MST_PLAN_MAX_PERIOD_NS, .help = "Time between collections; by default with every report"},
+    {"options", MST_CONFIG_NODE, offsetof(mst_plan_entry_file, options), .help = "The collector's options, {names: [nginx]}"},
+};
+static const mst_config_schema entry_schema = {
+    .name = "collector",
+    .struct_size_bytes = sizeof(mst_plan_entry_file),
+    .fields = entry_fields,
+    .field_count = sizeof entry_fields / sizeof entry_fields[0],
+    .place_offset = offsetof(mst_plan_entry_file, place),
+};
+
+static const mst_config_field fields[] = {
+    {"plan", MST_CONFIG_STRING, offsetof(mst_plan_file, name), .required = true, .min = 1, .max = 128, .help = "The plan's name"},
+    {"interval", MST_CONFIG_DURATION, offsetof(mst_plan_file, interval_ns), .default_text = "10s", .min = 100e6, .max = 3600e9,
+     .help = "Time between reports"},
+    {"jitter", MST_CONFIG_RATIO, offsetof(mst_plan_file, jitter_ratio), .default_text = "5%", .min = 0, .max = 0.5,
+     .help = "Each report comes up to this part of the interval late, drawn at random"},
+    {"collectors", MST_CONFIG_STRUCT_LIST, offsetof(mst_plan_file, collectors), .required = true, .min = 1, .max = MST_PLAN_MAX_COLLECTORS,
+     .sub = &entry_schema, .help = "What is collected, and where; of entries of one name, the first that fits a host counts"},
+};
+const mst_config_schema mst_plan_file_schema = {
+    .name = "plan",
+    .struct_size_bytes = sizeof(mst_plan_file),
+    .fields = fields,
+    .field_count = sizeof fields / sizeof fields[0],
+    .place_offset = MST_CONFIG_NO_PLACE,
+};
+
+/* A map whose values are scalars or lists of scalars; no empty texts where they would mean nothing. */
+static bool
+check_map(const mst_yaml_node *node, const char *what, size_t most, size_t most_values, mst_diags *diags)
+{
+  bool is_good = true;
+
+  if (mst_yaml_node_kind(node) != MST_YAML_MAP) {
+    mst_yaml_complain(diags, node, "%s must be a map of names and values", what);
+    return false;
+  }
+  if (mst_yaml_node_count(node) > most) {
+    mst_yaml_complain(diags, node, "%s: at most %zu entries are possible", what, most);
+    is_good = false;
+  }
+  for (size_t i = 0; i < mst_yaml_node_count(node); i++) {
+    const mst_yaml_node *value = mst_yaml_node_at(node, i);
+    size_t count = mst_yaml_node_kind(value) == MST_YAML_LIST ? mst_yaml_node_count(value) : 1;
+    if (mst_yaml_node_kind(value) == MST_YAML_MAP || count > most_values) {
+      mst_yaml_complain(diags, value, "write one value or a list of at most %zu", most_values);
+      is_good = false;
+      continue;
+    }
+    for (size_t k = 0; k < count; k++) {
+      const mst_yaml_node *one = mst_yaml_node_kind(value) == MST_YAML_LIST ? mst_yaml_node_at(value, k) : value;
+      if (mst_yaml_node_kind(one) == MST_YAML_SCALAR && !mst_yaml_node_is_null(one) &&
+          strlen(mst_yaml_node_text(one)) <= MST_PLAN_TEXT_MAX_BYTES)
+        continue;
+      mst_yaml_complain(diags, one, "write a text of 1 to %d characters", MST_PLAN_TEXT_MAX_BYTES);
+      is_good = false;
+    }
+  }
+  return is_good;
+}
+
+static void
+check_options(const mst_plan_entry_file *entry, const mst_known_collector *known, mst_diags *diags)
+{
+  if (!check_map(entry->options, "options", MST_PLAN_MAX_OPTIONS, MST_PLAN_MAX_OPTION_VALUES, diags) || !known)
+    return;
+  for (size_t i = 0; i < mst_yaml_node_count(entry->options); i++) {
+    const mst_yaml_node *key = mst_yaml_node_key_at(entry->options, i);
+    bool is_known = false;
+    for (const char *const *option = known->options; *option; option++)
+      is_known = is_known || strcmp(*option, mst_yaml_node_text(key)) == 0;
+    if (!is_known)
+      mst_yaml_complain(diags, key, "collector %s has no option \"%.64s\"; docs/signals.md lists them", known->name,
+                        mst_yaml_node_text(key));
+  }
+}
+
+void
+mst_plan_file_check(const mst_plan_file *file, mst_diags *diags)
+{
+  enum { LABELS_MAX = 32, VALUES_MAX = 256 };
+
+  for (size_t i = 0; i < file->collectors.count; i++) {
+    const mst_plan_entry_file *entry = (const mst_plan_entry_file *)file->collectors.items + i;
+    const mst_known_collector *known = entry->name ? mst_known_collector_find(entry->name) : NULL;
+    if (entry->name && !known)
+      mst_yaml_complain(diags, mst_yaml_node_get(entry->place.node, "name"), "there is no collector \"%.64s\"; docs/signals.md lists them",
+                        entry->name);
+    if (entry->options)
+      check_options(entry, known, diags);
+    if (entry->hosts)
+      (void)check_map(entry->hosts, "hosts", LABELS_MAX, VALUES_MAX, diags);
+    for (size_t k = 0; k < i; k++) {
+      const mst_plan_entry_file *other = (const mst_plan_entry_file *)file->collectors.items + k;
+      if (entry->name && other->name && strcmp(entry->name, other->name) == 0 && !other->hosts)
+        mst_yaml_complain(diags, mst_yaml_node_get(entry->place.node, "name"),
+                          "collector %s stands above for all hosts: this entry never counts", entry->name);
+    }
+  }
+}

@@ -31,6 +31,15 @@ mst_digest_hex(const mst_digest *digest, char hex[static MST_DIGEST_HEX_BYTES])
 }
 
 const char *
+mst_sha256_hex(const void *data, size_t size_bytes, char hex[static MST_DIGEST_HEX_BYTES])
+{
+  unsigned char digest[crypto_hash_sha256_BYTES];
+
+  crypto_hash_sha256(digest, size_bytes > 0 ? data : (const unsigned char *)"", size_bytes);
+  return mst_hex_encode(digest, sizeof digest, hex);
+}
+
+const char *
 mst_hex_encode(const void *data, size_t size_bytes, char *hex)
 {
   return sodium_bin2hex(hex, size_bytes * 2 + 1, data, size_bytes);

@@ -8,19 +8,25 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { OPTIONS_MAX = 24, COMMON_OPTIONS = 5 };
+enum {
+  OPTIONS_MAX = 24,
+  COMMON_OPTIONS = 5,
+  FIRST_OPTION = 0x100, /* getopt's numbers of our options: over all letters */
+  REAL_DIGITS = 15,     /* as many as a double keeps without showing its binary tail */
+};
 
 const mst_cli_command mst_cli_commands[] = {
     {"status", "", "What runs, its verdict so far, hosts and store", mst_cli_status},
     {"items", "[--section S] [--outcome O] [--run ID]", "The checklist's items and their outcomes", mst_cli_items},
     {"item", "ID [--run ID]", "One item with its evidence and what to do", mst_cli_item},
-    {"watch", "[--section S] [--outcome O]", "The items, redrawn whenever the verdict changes", mst_cli_watch},
+    {"watch", "[--section S] [--outcome O] [--updates N]", "The items, redrawn whenever the verdict changes", mst_cli_watch},
     {"decide", "[--wait] [--timeout DURATION] [--run ID]", "The verdict; exits 0 GO, 1 CONDITIONAL_GO, 2 NO_GO, 3 PENDING", mst_cli_decide},
-    {"run", "start --checklist NAME [--commit C] ... | show [ID] | list | end [ID] --reason TEXT", "Validation runs", mst_cli_run},
-    {"agents", "[list | show ID | approve ID | revoke ID | label ID KEY=VALUE...]", "The agents and their state", mst_cli_agents},
-    {"token", "new [--ttl 1h] [--role R] ... | list | revoke ID", "Enrolment tokens", mst_cli_token},
+    {"run", "[show [ID] | list | start --checklist NAME [OPTION...] | end [ID] --reason TEXT]", "Validation runs", mst_cli_run},
+    {"agents", "[list | show ID | approve ID | revoke ID --reason TEXT | label ID KEY=VALUE...]", "The agents and their state",
+     mst_cli_agents},
+    {"token", "[list | new [OPTION...] [KEY=VALUE...] | revoke ID]", "Enrolment tokens", mst_cli_token},
     {"keys", "new [FILE] | export [FILE]", "The operator's own key", mst_cli_keys},
-    {"operators", "[list | add NAME KEY --role R... | revoke KEYID]", "Who may change what", mst_cli_operators},
+    {"operators", "[list | add NAME KEY --role R[,R...] | revoke KEYID]", "Who may change what", mst_cli_operators},
     {"attest", "ITEM --role R [--document FILE] [--comment TEXT]", "Attest an item that nothing can measure", mst_cli_attest},
     {"waive", "ITEM --reason TEXT --expires DURATION", "Waive an item; it counts as not passed and is shown", mst_cli_waive},
     {"na", "ITEM --reason TEXT", "Say that an item does not apply, where the checklist allows it", mst_cli_na},
@@ -65,21 +71,33 @@ print_command_help(const mst_cli *cli, const mst_cli_command *command, const mst
   fprintf(cli->out, "muster %s: %s\n\nusage: muster %s %s\n\noptions:\n", command->name, command->help, command->name, command->usage);
   for (size_t i = 0; i < count; i++) {
     char name[64];
-    snprintf(name, sizeof name, "%s%s%s", options[i].name, options[i].value_name ? " " : "", options[i].value_name ? options[i].value_name : "");
+    snprintf(name, sizeof name, "%s%s%s", options[i].name, options[i].value_name ? " " : "",
+             options[i].value_name ? options[i].value_name : "");
     fprintf(cli->out, "  --%-16s %s\n", name, options[i].help);
   }
   fputs(common_help, cli->out);
 }
 
-int
-mst_cli_fail(mst_cli *cli, mst_err err, const char *text)
+/* Errors are JSON too where JSON was asked for, so that a program need not read two languages; people read standard error. */
+static void
+say_error(mst_cli *cli, const char *who, mst_err err, const char *said)
 {
+  char text[MST_ERRCTX_TEXT_BYTES * 2];
+
+  snprintf(text, sizeof text, "%s", said[0] ? said : mst_err_text(err));
+  mst_cli_clean(text, true);
   if (cli->json) {
     json_t *document = json_pack("{s:{s:s,s:s}}", "error", "code", mst_err_name(err), "text", text);
     mst_cli_print_json(cli, document);
     json_decref(document);
   }
-  fprintf(cli->err, "muster: %s\n", text[0] ? text : mst_err_text(err));
+  fprintf(cli->err, "%s: %s\n", who, text);
+}
+
+int
+mst_cli_fail(mst_cli *cli, mst_err err, const char *text)
+{
+  say_error(cli, "muster", err, text);
   if (err == MST_EUNREACHABLE || err == MST_ETIMEOUT)
     return MST_EXIT_UNREACHABLE;
   return err == MST_EUSAGE ? MST_EXIT_USAGE : MST_EXIT_ERROR;
@@ -88,21 +106,40 @@ mst_cli_fail(mst_cli *cli, mst_err err, const char *text)
 int
 mst_cli_usage_error(mst_cli *cli, const mst_cli_command *command, const char *fmt, ...)
 {
-  char text[512];
+  char text[MST_ERRCTX_TEXT_BYTES], who[64];
   va_list arguments;
 
   va_start(arguments, fmt);
   vsnprintf(text, sizeof text, fmt, arguments);
   va_end(arguments);
-  fprintf(cli->err, "muster %s: %s\nusage: muster %s %s\n", command->name, text, command->name, command->usage);
+  snprintf(who, sizeof who, "muster %s", command->name);
+  say_error(cli, who, MST_EUSAGE, text);
+  fprintf(cli->err, "usage: muster %s%s%s\n", command->name, command->usage[0] ? " " : "", command->usage);
   return MST_EXIT_USAGE;
 }
 
 void
 mst_cli_print_json(mst_cli *cli, const json_t *document)
 {
-  json_dumpf(document, cli->out, JSON_INDENT(2) | JSON_SORT_KEYS);
+  if (json_dumpf(document, cli->out, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(REAL_DIGITS)) != 0)
+    cli->failed = true;
   fputc('\n', cli->out);
+}
+
+/* What getopt stumbled over. */
+static int
+option_error(mst_cli *cli, const mst_cli_command *command, int chosen, int argc, char **argv)
+{
+  for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+    if (strcmp(argv[i], "--json") == 0)
+      cli->json = true; /* it may stand behind the fault */
+  if (chosen == ':')
+    return mst_cli_usage_error(cli, command, "%s needs a value", argv[optind - 1]);
+  if (optopt > 0 && optopt < 0x80) /* a short one, perhaps among others behind one dash */
+    return mst_cli_usage_error(cli, command, "there is no option -%c", optopt);
+  if (optopt != 0) /* the number of one that is there */
+    return mst_cli_usage_error(cli, command, "%.*s takes no value", (int)strcspn(argv[optind - 1], "="), argv[optind - 1]);
+  return mst_cli_usage_error(cli, command, "there is no option %s, or several begin so", argv[optind - 1]);
 }
 
 bool
@@ -110,7 +147,7 @@ mst_cli_options(mst_cli *cli, const mst_cli_command *command, const mst_cli_opti
                 int *ret_count, int *ret_exit)
 {
   const mst_cli_option common[COMMON_OPTIONS] = {
-      {"url", "URL", "", &cli->url, NULL},         {"token-file", "FILE", "", &cli->token_file, NULL},
+      {"url", "URL", "", &cli->url, NULL},          {"token-file", "FILE", "", &cli->token_file, NULL},
       {"ca-file", "FILE", "", &cli->ca_file, NULL}, {"key", "FILE", "", &cli->key_file, NULL},
       {"json", NULL, "", NULL, &cli->json},
   };
@@ -124,7 +161,7 @@ mst_cli_options(mst_cli *cli, const mst_cli_command *command, const mst_cli_opti
   for (size_t i = 0; i < option_count && count < OPTIONS_MAX; i++)
     all[count++] = &options[i];
   for (size_t i = 0; i < count; i++)
-    longs[i] = (struct option){all[i]->name, all[i]->value_name ? required_argument : no_argument, NULL, (int)i + 1};
+    longs[i] = (struct option){all[i]->name, all[i]->value_name ? required_argument : no_argument, NULL, FIRST_OPTION + (int)i};
   longs[count] = (struct option){"help", no_argument, NULL, 'h'};
 
   optind = 0; /* GNU: start anew, and let options stand behind arguments */
@@ -135,11 +172,11 @@ mst_cli_options(mst_cli *cli, const mst_cli_command *command, const mst_cli_opti
       *ret_exit = MST_EXIT_OK;
       return false;
     }
-    if (chosen < 1 || chosen > (int)count) {
-      *ret_exit = mst_cli_usage_error(cli, command, chosen == ':' ? "%s needs a value" : "there is no option %s", argv[optind - 1]);
+    if (chosen < FIRST_OPTION || chosen >= FIRST_OPTION + (int)count) {
+      *ret_exit = option_error(cli, command, chosen, argc, argv);
       return false;
     }
-    const mst_cli_option *option = all[chosen - 1];
+    const mst_cli_option *option = all[chosen - FIRST_OPTION];
     if (option->value_name)
       *option->value = optarg;
     else
@@ -163,45 +200,55 @@ terminal_width(FILE *out)
 }
 
 int
+mst_cli_dispatch(mst_cli *cli, int argc, char **argv)
+{
+  mst_errctx ctx = {0};
+
+  if (argc < 2) {
+    print_help(cli->err);
+    return MST_EXIT_USAGE;
+  }
+  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+    print_help(cli->out);
+    return MST_EXIT_OK;
+  }
+  if (strcmp(argv[1], "--version") == 0) {
+    fprintf(cli->out, "muster %s\n", MST_VERSION);
+    return MST_EXIT_OK;
+  }
+  const mst_cli_command *command = mst_cli_command_find(argv[1]);
+  if (!command) {
+    fprintf(cli->err,
+            argv[1][0] == '-' ? "muster: options stand behind the command: muster COMMAND %s\n"
+                              : "muster: there is no command %s; `muster --help` lists them\n",
+            argv[1]);
+    return MST_EXIT_USAGE;
+  }
+  if (mst_crypto_start(&ctx) != MST_OK)
+    return mst_cli_fail(cli, MST_ECRYPTO, ctx.text);
+  int code = command->run(cli, argc - 1, argv + 1);
+  /* A verdict that could not be written must not look like one that was. */
+  if (fflush(cli->out) != 0 || ferror(cli->out)) {
+    fprintf(cli->err, "muster: writing the output failed\n");
+    return MST_EXIT_ERROR;
+  }
+  return cli->failed && code == MST_EXIT_OK ? MST_EXIT_ERROR : code;
+}
+
+int
 mst_cli_main(int argc, char **argv)
 {
-  const char *url = getenv("MUSTER_URL"), *no_colour = getenv("NO_COLOR");
+  const char *url = getenv("MUSTER_URL"), *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
   mst_cli cli = {
       .url = url && url[0] ? url : "http://127.0.0.1:7651",
       .token_file = getenv("MUSTER_TOKEN_FILE"),
       .ca_file = getenv("MUSTER_CA_FILE"),
       .key_file = getenv("MUSTER_KEY"),
-      .colour = isatty(STDOUT_FILENO) && !(no_colour && no_colour[0]),
+      .colour = isatty(STDOUT_FILENO) && !(no_colour && no_colour[0]) && !(terminal && strcmp(terminal, "dumb") == 0),
       .width = terminal_width(stdout),
       .out = stdout,
       .err = stderr,
   };
-  mst_errctx ctx = {0};
 
-  if (argc < 2) {
-    print_help(stderr);
-    return MST_EXIT_USAGE;
-  }
-  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
-    print_help(stdout);
-    return MST_EXIT_OK;
-  }
-  if (strcmp(argv[1], "--version") == 0) {
-    printf("muster %s\n", MST_VERSION);
-    return MST_EXIT_OK;
-  }
-  const mst_cli_command *command = mst_cli_command_find(argv[1]);
-  if (!command) {
-    fprintf(stderr, "muster: there is no command %s; `muster --help` lists them\n", argv[1]);
-    return MST_EXIT_USAGE;
-  }
-  if (mst_crypto_start(&ctx) != MST_OK)
-    return mst_cli_fail(&cli, MST_ECRYPTO, ctx.text);
-  int code = command->run(&cli, argc - 1, argv + 1);
-  /* A verdict that could not be written must not look like one that was. */
-  if (fflush(stdout) != 0 || ferror(stdout)) {
-    fprintf(stderr, "muster: writing the output failed\n");
-    return MST_EXIT_ERROR;
-  }
-  return code;
+  return mst_cli_dispatch(&cli, argc, argv);
 }

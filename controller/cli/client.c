@@ -2,7 +2,6 @@
 #include "cli/cli.h"
 
 #include <curl/curl.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <mst/common/buf.h>
@@ -25,6 +24,21 @@ take_body(char *data, size_t size, size_t count, void *user)
   return body->failed == MST_OK ? size * count : 0;
 }
 
+/* A proxy of the environment is for other machines, not for this one. */
+static bool
+is_this_machine(const char *url)
+{
+  CURLU *parts = curl_url();
+  char *host = NULL;
+  bool is = parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+            curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+            (strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "[::1]") == 0);
+
+  curl_free(host);
+  curl_url_cleanup(parts);
+  return is;
+}
+
 /* Where to connect and what URL to name: a Unix socket has no host of its own. */
 static mst_err
 set_target(const mst_cli *cli, CURL *curl, const char *path, mst_errctx *ctx)
@@ -33,17 +47,34 @@ set_target(const mst_cli *cli, CURL *curl, const char *path, mst_errctx *ctx)
   bool is_unix = strncmp(cli->url, "unix:", 5) == 0;
   size_t bytes = strlen(cli->url);
 
+  if (is_unix ? cli->url[5] != '/' : strncmp(cli->url, "http://", 7) != 0 && strncmp(cli->url, "https://", 8) != 0)
+    return mst_fail(ctx, MST_EUSAGE, "\"%s\" is no URL of a controller; write http://HOST:PORT, https://HOST:PORT or unix:/PATH", cli->url);
   while (bytes > 0 && cli->url[bytes - 1] == '/')
     bytes--;
-  int written = is_unix ? snprintf(url, sizeof url, "http://localhost%s", path) : snprintf(url, sizeof url, "%.*s%s", (int)bytes, cli->url, path);
+  int written =
+      is_unix ? snprintf(url, sizeof url, "http://localhost%s", path) : snprintf(url, sizeof url, "%.*s%s", (int)bytes, cli->url, path);
   if (written < 0 || (size_t)written >= sizeof url)
-    return mst_fail(ctx, MST_EUSAGE, "the URL %s is too long", cli->url);
-  if (is_unix)
-    curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, cli->url + 5);
-  curl_easy_setopt(curl, CURLOPT_URL, url);
-  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-  if (cli->ca_file)
-    curl_easy_setopt(curl, CURLOPT_CAINFO, cli->ca_file);
+    return mst_fail(ctx, MST_EUSAGE, "the URL %.128s... is too long", cli->url);
+  CURLcode code = curl_easy_setopt(curl, CURLOPT_URL, url);
+  if (code == CURLE_OK && is_unix)
+    code = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, cli->url + 5);
+  if (code == CURLE_OK)
+    code = curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  if (code == CURLE_OK && is_this_machine(url))
+    code = curl_easy_setopt(curl, CURLOPT_PROXY, "");
+  if (code == CURLE_OK && cli->ca_file && cli->ca_file[0])
+    code = curl_easy_setopt(curl, CURLOPT_CAINFO, cli->ca_file);
+  return code == CURLE_OK ? MST_OK : mst_fail(ctx, MST_EIO, "ask %s: %s", cli->url, curl_easy_strerror(code));
+}
+
+static mst_err
+add_header(struct curl_slist **headers, const char *line, mst_errctx *ctx)
+{
+  struct curl_slist *more = curl_slist_append(*headers, line);
+
+  if (!more)
+    return mst_fail(ctx, MST_ENOMEM, "ask the controller: out of memory");
+  *headers = more;
   return MST_OK;
 }
 
@@ -57,14 +88,16 @@ bearer_header(const mst_cli *cli, struct curl_slist **headers, mst_errctx *ctx)
   mst_buf_init(&token, TOKEN_MAX_BYTES);
   mst_buf_init(&line, TOKEN_MAX_BYTES + 64);
   mst_err err = mst_file_read(cli->token_file, &token, ctx);
-  if (err == MST_OK) {
-    mst_buf_printf(&line, "Authorization: Bearer %.*s", (int)strcspn(mst_buf_text(&token), "\r\n"), mst_buf_text(&token));
-    struct curl_slist *more = curl_slist_append(*headers, mst_buf_text(&line));
-    if (more)
-      *headers = more;
-    else
-      err = mst_fail(ctx, MST_ENOMEM, "ask the controller");
-  }
+  size_t bytes = strcspn(mst_buf_text(&token), "\r\n");
+  if (err != MST_OK)
+    err = mst_fail_within(ctx, err, "read the bearer token");
+  else if (bytes == 0)
+    err = mst_fail(ctx, MST_EMALFORMED, "read the bearer token: %s is empty", cli->token_file);
+  mst_buf_printf(&line, "Authorization: Bearer %.*s", (int)bytes, mst_buf_text(&token));
+  if (err == MST_OK)
+    err = mst_buf_check(&line, "bearer token", ctx);
+  if (err == MST_OK)
+    err = add_header(headers, mst_buf_text(&line), ctx);
   mst_buf_done(&token);
   mst_buf_done(&line);
   return err;
@@ -73,9 +106,16 @@ bearer_header(const mst_cli *cli, struct curl_slist **headers, mst_errctx *ctx)
 static mst_err
 code_of(const char *name)
 {
-  for (int code = 0; code <= MST_ECORRUPT; code++)
-    if (strcmp(mst_err_name((mst_err)code), name) == 0)
-      return (mst_err)code;
+#define ENTRY(code, number, text) {code, #code},
+  static const struct {
+    mst_err err;
+    const char *name;
+  } codes[] = {MST_ERRORS(ENTRY)};
+#undef ENTRY
+
+  for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+    if (strcmp(codes[i].name, name) == 0)
+      return codes[i].err;
   return MST_EIO;
 }
 
@@ -102,49 +142,73 @@ read_answer(const mst_cli *cli, long status, const mst_buf *body, json_t **ret_d
   return err;
 }
 
+/* Why there is no answer, and what to do about it. */
 static mst_err
-ask(mst_cli *cli, const char *path, const void *post, size_t post_bytes, json_t **ret_document, mst_errctx *ctx)
+explain(const mst_cli *cli, CURLcode code, const char *why, const mst_buf *body, mst_errctx *ctx)
 {
-  CURL *curl = curl_easy_init();
-  struct curl_slist *headers = NULL;
-  char why[CURL_ERROR_SIZE] = "";
-  mst_buf body;
-  long status = 0;
+  const char *said = why[0] ? why : curl_easy_strerror(code);
 
-  mst_buf_init(&body, ANSWER_MAX_BYTES);
-  mst_err err = curl ? set_target(cli, curl, path, ctx) : mst_fail(ctx, MST_ENOMEM, "ask the controller");
-  if (err == MST_OK)
-    err = bearer_header(cli, &headers, ctx);
-  if (err != MST_OK)
-    goto out;
-  if (post) {
-    struct curl_slist *more = curl_slist_append(headers, "Content-Type: application/msgpack");
-    if (!more) {
-      err = mst_fail(ctx, MST_ENOMEM, "ask the controller");
-      goto out;
-    }
-    headers = more;
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, post);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)post_bytes);
+  if (body->failed != MST_OK)
+    return mst_buf_check(body, "the controller's answer", ctx);
+  switch (code) {
+  case CURLE_URL_MALFORMAT:
+  case CURLE_UNSUPPORTED_PROTOCOL:
+    return mst_fail(ctx, MST_EUSAGE, "ask %s: %s; write http://HOST:PORT, https://HOST:PORT or unix:/PATH", cli->url, said);
+  case CURLE_PEER_FAILED_VERIFICATION:
+  case CURLE_SSL_CACERT_BADFILE:
+  case CURLE_SSL_ISSUER_ERROR:
+    return mst_fail(ctx, MST_EUNREACHABLE,
+                    "trust the controller at %s: %s; --ca-file or $MUSTER_CA_FILE names the authority that signed its certificate",
+                    cli->url, said);
+  case CURLE_OPERATION_TIMEDOUT:
+    return mst_fail(ctx, MST_ETIMEOUT, "wait for the controller at %s: %s", cli->url, said);
+  default:
+    return mst_fail(ctx, MST_EUNREACHABLE, "reach the controller at %s: %s; is musterd running there? (--url, $MUSTER_URL)", cli->url,
+                    said);
   }
+}
+
+static mst_err
+perform(const mst_cli *cli, CURL *curl, struct curl_slist *headers, mst_buf *body, long *ret_status, mst_errctx *ctx)
+{
+  char why[CURL_ERROR_SIZE] = "";
+
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
-  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
   curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)TOTAL_TIMEOUT_S);
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "muster/" MST_VERSION);
   CURLcode code = curl_easy_perform(curl);
-  if (code != CURLE_OK) {
-    err = mst_fail(ctx, MST_EUNREACHABLE, "reach the controller at %s: %s; is musterd running there? (--url, $MUSTER_URL)", cli->url,
-                   why[0] ? why : curl_easy_strerror(code));
-    goto out;
-  }
-  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-  err = read_answer(cli, status, &body, ret_document, ctx);
+  if (code != CURLE_OK)
+    return explain(cli, code, why, body, ctx);
+  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, ret_status);
+  return MST_OK;
+}
 
-out:
+static mst_err
+ask(mst_cli *cli, const char *path, const void *post, size_t post_bytes, json_t **ret_document, mst_errctx *ctx)
+{
+  CURL *curl = curl_easy_init();
+  struct curl_slist *headers = NULL;
+  mst_buf body;
+  long status = 0;
+
+  mst_buf_init(&body, ANSWER_MAX_BYTES);
+  mst_err err = curl ? set_target(cli, curl, path, ctx) : mst_fail(ctx, MST_ENOMEM, "ask the controller: out of memory");
+  if (err == MST_OK)
+    err = bearer_header(cli, &headers, ctx);
+  if (err == MST_OK && post) {
+    err = add_header(&headers, "Content-Type: application/msgpack", ctx);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, post);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)post_bytes);
+  }
+  if (err == MST_OK)
+    err = perform(cli, curl, headers, &body, &status, ctx);
+  if (err == MST_OK)
+    err = read_answer(cli, status, &body, ret_document, ctx);
   curl_slist_free_all(headers);
   curl_easy_cleanup(curl);
   mst_buf_done(&body);

@@ -3,60 +3,60 @@
 
 #include <string.h>
 
-#include <mst/common/buf.h>
-#include <mst/common/clock.h>
 #include <mst/common/digest.h>
 #include <mst/common/file.h>
 
-enum { PATH_BYTES = 1024, RUN_ID_BYTES = 64, DOCUMENT_MAX_BYTES = 64 * 1024 * 1024 };
+enum {
+  PATH_BYTES = 1024,
+  RUN_ID_BYTES = 64,
+  DOCUMENT_MAX_BYTES = 64 * 1024 * 1024, /* read whole; what a person attests is shorter */
+};
 
-static int
-send_and_print(mst_cli *cli, const mst_cli_statement *statement, const char *done)
+static void
+print_runs(mst_cli *cli, const json_t *runs, const char *now)
 {
-  json_t *answer = NULL;
-  mst_errctx ctx = {0};
-  mst_err err = mst_cli_statement_send(cli, statement, &answer, &ctx);
+  static const mst_cli_column columns[] = {{"RUN", false, 0},     {"CHECKLIST", false, 10}, {"STATE", false, 0},
+                                           {"STARTED", false, 0}, {"VERDICT", false, 0},    {"COMMIT", false, 7}};
+  mst_cli_table *table = mst_cli_table_create(columns, 6);
+  json_t *run;
+  size_t index;
 
-  if (err != MST_OK)
-    return mst_cli_fail(cli, err, ctx.text);
-  if (cli->json)
-    mst_cli_print_json(cli, answer);
-  else if (mst_cli_text(answer, "run")[0])
-    fprintf(cli->out, "%s %s\n", done, mst_cli_text(answer, "run"));
-  else
-    fprintf(cli->out, "%s\n", done);
-  json_decref(answer);
-  return MST_EXIT_OK;
+  json_array_foreach(runs, index, run)
+  {
+    char started[48];
+    const char *verdict = mst_cli_text(run, "verdict");
+    const char *cells[] = {mst_cli_text(run, "id"),
+                           mst_cli_text(json_object_get(run, "checklist"), "name"),
+                           mst_cli_text(run, "state"),
+                           mst_cli_ago(mst_cli_text(run, "started_at"), now, started),
+                           verdict,
+                           mst_cli_text(json_object_get(run, "deployment"), "commit")};
+    mst_cli_table_row(table, cells, 4, mst_cli_tone_of(verdict));
+  }
+  mst_cli_table_finish(cli, table);
 }
 
 static int
 list_runs(mst_cli *cli)
 {
-  static const mst_cli_column columns[] = {{"RUN", false, 0}, {"CHECKLIST", false, 10}, {"STATE", false, 0}, {"STARTED", false, 0}, {"VERDICT", false, 0}, {"COMMIT", false, 7}};
-  json_t *document = NULL, *run;
+  json_t *document = NULL;
+  mst_cli_now now = "";
   mst_errctx ctx = {0};
-  size_t index;
   mst_err err = mst_cli_get(cli, "/api/v1/runs", &document, &ctx);
 
-  if (err != MST_OK)
+  if (err == MST_OK && !cli->json)
+    err = mst_cli_get_now(cli, now, &ctx);
+  if (err != MST_OK) {
+    json_decref(document);
     return mst_cli_fail(cli, err, ctx.text);
-  const json_t *runs = json_object_get(document, "runs");
-  if (cli->json) {
-    mst_cli_print_json(cli, document);
-  } else if (json_array_size(runs) == 0) {
-    fprintf(cli->out, "no runs yet; `muster run start --checklist NAME` starts one\n");
-  } else {
-    mst_cli_table *table = mst_cli_table_create(columns, 6);
-    json_array_foreach(runs, index, run)
-    {
-      const char *verdict = mst_cli_text(run, "verdict");
-      const char *cells[] = {mst_cli_text(run, "id"), mst_cli_text(json_object_get(run, "checklist"), "name"), mst_cli_text(run, "state"),
-                             mst_cli_text(run, "started_at"), verdict, mst_cli_text(json_object_get(run, "deployment"), "commit")};
-      mst_cli_table_row(table, cells, 4, mst_cli_tone_of(verdict));
-    }
-    mst_cli_table_print(cli, table);
-    mst_cli_table_destroy(table);
   }
+  const json_t *runs = json_object_get(document, "runs");
+  if (cli->json)
+    mst_cli_print_json(cli, document);
+  else if (json_array_size(runs) == 0)
+    fprintf(cli->out, "no runs yet; `muster run start --checklist NAME` starts one\n");
+  else
+    print_runs(cli, runs, now);
   json_decref(document);
   return MST_EXIT_OK;
 }
@@ -83,17 +83,20 @@ static void
 print_run(mst_cli *cli, const json_t *run)
 {
   static const char *const shown[] = {"id", "state", "started_at", "ends_at", "ended_at", "verdict", "reason"};
+  static const char *const rules[] = {"checklist", "plan"};
   const char *key;
   json_t *value;
 
   for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++)
     if (mst_cli_text(run, shown[i])[0])
-      fprintf(cli->out, "%-11s %s\n", shown[i], mst_cli_text(run, shown[i]));
-  fprintf(cli->out, "%-11s %s (%.12s)\n", "checklist", mst_cli_text(json_object_get(run, "checklist"), "name"),
-          mst_cli_text(json_object_get(run, "checklist"), "digest"));
-  json_object_foreach(json_object_get(run, "deployment"), key, value)
-    fprintf(cli->out, "%-11s %s\n", key, json_string_value(value) ? json_string_value(value) : "");
-  fprintf(cli->out, "%-11s %zu hosts\n", "roster", json_array_size(json_object_get(run, "roster")));
+      mst_cli_print(cli, MST_TONE_PLAIN, "%-15s %s\n", shown[i], mst_cli_text(run, shown[i]));
+  for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+    if (json_is_object(json_object_get(run, rules[i])))
+      mst_cli_print(cli, MST_TONE_PLAIN, "%-15s %s (%.12s)\n", rules[i], mst_cli_text(json_object_get(run, rules[i]), "name"),
+                    mst_cli_text(json_object_get(run, rules[i]), "digest"));
+  json_object_foreach(json_object_get(run, "deployment"), key, value) if (json_string_value(value))
+      mst_cli_print(cli, MST_TONE_PLAIN, "%-15s %s\n", key, json_string_value(value));
+  fprintf(cli->out, "%-15s %zu hosts\n", "roster", json_array_size(json_object_get(run, "roster")));
 }
 
 static int
@@ -153,7 +156,7 @@ mst_cli_run(mst_cli *cli, int argc, char **argv)
     mst_cli_statement_add(&statement, "method", method);
     mst_cli_statement_add(&statement, "backup", backup);
     mst_cli_statement_add(&statement, "force", force ? "true" : NULL);
-    return send_and_print(cli, &statement, "started");
+    return mst_cli_statement_carry_out(cli, &statement, "started", "run");
   }
   if (strcmp(verb, "end") == 0 && count <= 2) {
     char current[RUN_ID_BYTES];
@@ -165,7 +168,7 @@ mst_cli_run(mst_cli *cli, int argc, char **argv)
       return mst_cli_fail(cli, err, ctx.text);
     mst_cli_statement statement = {.kind = "run.end", .subject = count == 2 ? argv[1] : current};
     mst_cli_statement_add(&statement, "reason", reason);
-    return send_and_print(cli, &statement, "ended");
+    return mst_cli_statement_carry_out(cli, &statement, "ended", "run");
   }
   return mst_cli_usage_error(cli, command, "\"%s\" with %d arguments is not understood", verb, count > 0 ? count - 1 : 0);
 }
@@ -181,7 +184,23 @@ send_on_item(mst_cli *cli, mst_cli_statement *statement, const char *done)
   if (err != MST_OK)
     return mst_cli_fail(cli, err, ctx.text);
   mst_cli_statement_add(statement, "run", run);
-  return send_and_print(cli, statement, done);
+  return mst_cli_statement_carry_out(cli, statement, done, NULL);
+}
+
+/* As sha256sum prints it: a probe that hashes the file on a host gives the same. */
+static mst_err
+hash_document(const char *path, char hex[static MST_DIGEST_HEX_BYTES], mst_errctx *ctx)
+{
+  mst_buf text;
+
+  mst_buf_init(&text, DOCUMENT_MAX_BYTES);
+  mst_err err = mst_file_read(path, &text, ctx);
+  if (err == MST_OK)
+    mst_sha256_hex(text.data, text.size_bytes, hex);
+  else
+    err = mst_fail_within(ctx, err, "hash the document");
+  mst_buf_done(&text);
+  return err;
 }
 
 int
@@ -191,7 +210,7 @@ mst_cli_attest(mst_cli *cli, int argc, char **argv)
   const char *role = NULL, *document = NULL, *comment = NULL;
   const mst_cli_option options[] = {
       {"role", "R", "role under which you attest", &role, NULL},
-      {"document", "FILE", "the document that you looked at; its digest is bound in", &document, NULL},
+      {"document", "FILE", "the document that you looked at; its SHA-256 is bound in", &document, NULL},
       {"comment", "TEXT", "what you looked at", &comment, NULL},
   };
   char hex[MST_DIGEST_HEX_BYTES];
@@ -206,14 +225,10 @@ mst_cli_attest(mst_cli *cli, int argc, char **argv)
   mst_cli_statement_add(&statement, "role", role);
   mst_cli_statement_add(&statement, "comment", comment);
   if (document) {
-    mst_buf text;
-    mst_buf_init(&text, DOCUMENT_MAX_BYTES);
-    mst_err err = mst_file_read(document, &text, &ctx);
-    mst_digest digest = mst_digest_of("muster/document", text.data, text.size_bytes);
-    mst_buf_done(&text);
+    mst_err err = hash_document(document, hex, &ctx);
     if (err != MST_OK)
       return mst_cli_fail(cli, err, ctx.text);
-    mst_cli_statement_add(&statement, "document", mst_digest_hex(&digest, hex));
+    mst_cli_statement_add(&statement, "document", hex);
   }
   return send_on_item(cli, &statement, "attested");
 }
@@ -228,7 +243,7 @@ mst_cli_waive(mst_cli *cli, int argc, char **argv)
       {"expires", "DURATION", "from now; the waiver must still hold at the decision", &expires, NULL},
   };
   mst_errctx ctx = {0};
-  int64_t ns = 0;
+  int64_t ns = 0, expires_at_ns;
   int count, code;
 
   if (!mst_cli_options(cli, command, options, 2, argc, argv, &count, &code))
@@ -237,7 +252,9 @@ mst_cli_waive(mst_cli *cli, int argc, char **argv)
     return mst_cli_usage_error(cli, command, count != 1 ? "name one item" : "--reason and --expires are needed");
   if (mst_duration_parse(expires, &ns, &ctx) != MST_OK)
     return mst_cli_usage_error(cli, command, "--expires: %s", ctx.text);
-  mst_cli_statement statement = {.kind = "waive", .subject = argv[0], .expires_at_ns = mst_clock_wall(mst_clock_system()).ns + ns};
+  if (ns == 0 || __builtin_add_overflow(mst_clock_wall(mst_clock_system()).ns, ns, &expires_at_ns))
+    return mst_cli_usage_error(cli, command, "--expires: over 0, and not for centuries");
+  mst_cli_statement statement = {.kind = "waive", .subject = argv[0], .expires_at_ns = expires_at_ns};
   mst_cli_statement_add(&statement, "reason", reason);
   return send_on_item(cli, &statement, "waived; it counts as not passed and is shown in the report");
 }
@@ -278,19 +295,20 @@ mst_cli_sign(mst_cli *cli, int argc, char **argv)
   if (!mst_cli_options(cli, command, options, 4, argc, argv, &count, &code))
     return code;
   if (count != 0 || !role || approve == reject)
-    return mst_cli_usage_error(cli, command, "--role and one of --approve and --reject are needed");
+    return mst_cli_usage_error(cli, command, count != 0 ? "it takes no arguments" : "--role and one of --approve and --reject are needed");
   mst_err err = mst_cli_get(cli, "/api/v1/verdict", &document, &ctx);
   if (err != MST_OK)
     return mst_cli_fail(cli, err, ctx.text);
   const json_t *verdict = json_object_get(document, "verdict");
-  mst_cli_statement statement = {.kind = "sign-off", .subject = mst_cli_text(verdict, "run")};
+  const char *run = mst_cli_text(json_object_get(json_object_get(verdict, "result"), "run"), "id");
+  mst_cli_statement statement = {.kind = "sign-off", .subject = run};
   mst_cli_statement_add(&statement, "role", role);
   mst_cli_statement_add(&statement, "decision", approve ? "approved" : "rejected");
   mst_cli_statement_add(&statement, "digest", mst_cli_text(verdict, "digest"));
   mst_cli_statement_add(&statement, "comment", comment);
   if (!cli->json)
     mst_cli_print_verdict(cli, verdict);
-  code = send_and_print(cli, &statement, approve ? "approved" : "rejected");
+  code = mst_cli_statement_carry_out(cli, &statement, approve ? "approved" : "rejected", "run");
   json_decref(document);
   return code;
 }
@@ -312,5 +330,5 @@ mst_cli_intervene(mst_cli *cli, int argc, char **argv)
     return mst_cli_fail(cli, err, ctx.text);
   mst_cli_statement statement = {.kind = "intervention", .subject = run};
   mst_cli_statement_add(&statement, "text", argv[0]);
-  return send_and_print(cli, &statement, "recorded");
+  return mst_cli_statement_carry_out(cli, &statement, "recorded", NULL);
 }

@@ -83,3 +83,12 @@ Test(hex, wrong_texts__are_refused_and_leave_the_result)
     cr_expect(strstr(ctx.text, "4 hex digits"), "%s", ctx.text);
   }
 }
+
+/* FIPS 180-4's own examples: the empty text, and "abc". */
+Test(sha256, of_known_texts__is_what_sha256sum_prints)
+{
+  char hex[MST_DIGEST_HEX_BYTES];
+
+  cr_expect_str_eq(mst_sha256_hex(NULL, 0, hex), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  cr_expect_str_eq(mst_sha256_hex("abc", 3, hex), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}

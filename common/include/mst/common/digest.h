@@ -20,6 +20,9 @@ mst_digest mst_digest_of(const char *domain, const void *data, size_t size_bytes
 bool mst_digest_equal(const mst_digest *a, const mst_digest *b);
 const char *mst_digest_hex(const mst_digest *digest, char hex[static MST_DIGEST_HEX_BYTES]);
 
+/* SHA-256 (FIPS 180-4) in hex, for what other tools must be able to compare: sha256sum prints the same. Returns hex. Pure: any thread. */
+const char *mst_sha256_hex(const void *data, size_t size_bytes, char hex[static MST_DIGEST_HEX_BYTES]);
+
 /* Lower-case hex of any bytes; hex must hold 2 * size_bytes + 1. Returns hex. */
 const char *mst_hex_encode(const void *data, size_t size_bytes, char *hex);
 /* Reads exactly size_bytes bytes from 2 * size_bytes hex digits and the end of the text. */

@@ -83,7 +83,7 @@ static char *
 kept_verdict(const mst_run_entry *entry)
 {
   json_t *document = json_loads(entry->document, 0, NULL);
-  const char *text = mst_json_text(document, "result");
+  const char *text = mst_run_json_text(document, "result");
   char *copy = text[0] ? mst_strdup(text) : NULL;
 
   json_decref(document);
@@ -170,8 +170,8 @@ observed(const json_t *document, mst_wall now)
   mst_errctx ctx = {0};
   mst_wall start, end;
 
-  if (mst_wall_parse(mst_json_text(document, "started_at"), &start, &ctx) != MST_OK ||
-      mst_wall_parse(mst_json_text(document, "ends_at"), &end, &ctx) != MST_OK || end.ns <= start.ns || now.ns <= start.ns)
+  if (mst_wall_parse(mst_run_json_text(document, "started_at"), &start, &ctx) != MST_OK ||
+      mst_wall_parse(mst_run_json_text(document, "ends_at"), &end, &ctx) != MST_OK || end.ns <= start.ns || now.ns <= start.ns)
     return 0;
   return now.ns >= end.ns ? 1 : (double)(now.ns - start.ns) / (double)(end.ns - start.ns);
 }
@@ -179,14 +179,14 @@ observed(const json_t *document, mst_wall now)
 static json_t *
 summary_json(mst_core *core, json_t *document)
 {
-  const char *state = mst_json_text(document, "state");
+  const char *state = mst_run_json_text(document, "state");
   mst_wall now = mst_core_now(core);
   mst_finding finding = {0};
   mst_errctx ctx = {0};
-  bool is_found = mst_judging_finding(core, false, &finding, &ctx) == MST_OK && strcmp(finding.run_id, mst_json_text(document, "id")) == 0;
+  bool is_found = mst_judging_finding(core, false, &finding, &ctx) == MST_OK && strcmp(finding.run_id, mst_run_json_text(document, "id")) == 0;
 
-  if (mst_json_text(document, "ended_at")[0] != '\0')
-    (void)!mst_wall_parse(mst_json_text(document, "ended_at"), &now, &ctx);
+  if (mst_run_json_text(document, "ended_at")[0] != '\0')
+    (void)!mst_wall_parse(mst_run_json_text(document, "ended_at"), &now, &ctx);
   json_t *summary =
       json_pack("{s:O,s:O,s:s,s:O,s:O,s:O,s:f,s:O}", "id", json_object_get(document, "id"), "checklist",
                 json_object_get(json_object_get(document, "checklist"), "name"), "state", state, "started_at",

@@ -233,7 +233,7 @@ tell_judge(mst_core *core, mst_errctx *ctx)
   if (err == MST_OK && run->is_frozen)
     err = tell_freeze(core, run, ctx);
   if (err == MST_OK && run->is_ended) {
-    err = mst_wall_parse(mst_json_text(run->document, "ended_at"), &ended_at, ctx);
+    err = mst_wall_parse(mst_run_json_text(run->document, "ended_at"), &ended_at, ctx);
     if (err == MST_OK)
       mst_judging_end(core, ended_at);
   }
@@ -251,13 +251,13 @@ find_checklist(const mst_core *core, const json_t *document)
   for (size_t i = 0; !found && i < core->config->checklists.count; i++) {
     const mst_controller_checklist *entry = (const mst_controller_checklist *)core->config->checklists.items + i;
     mst_diags diags;
-    if (strcmp(entry->name, mst_json_text(wanted, "name")) != 0)
+    if (strcmp(entry->name, mst_run_json_text(wanted, "name")) != 0)
       continue;
     mst_diags_init(&diags);
     found = mst_checklist_load(entry->file, entry->overlay, &diags);
     mst_diags_done(&diags);
     mst_digest digest = found ? mst_checklist_digest(found) : (mst_digest){{0}};
-    if (found && strcmp(mst_digest_hex(&digest, hex), mst_json_text(wanted, "digest")) != 0) {
+    if (found && strcmp(mst_digest_hex(&digest, hex), mst_run_json_text(wanted, "digest")) != 0) {
       mst_checklist_destroy(found);
       found = NULL;
     }
@@ -272,8 +272,8 @@ close_orphan(mst_core *core, json_t *document, mst_errctx *ctx)
   static const char reason[] = "its checklist was changed while the controller was down";
   mst_run orphan = {.document = document};
 
-  snprintf(orphan.id, sizeof orphan.id, "%s", mst_json_text(document, "id"));
-  mst_err err = mst_wall_parse(mst_json_text(document, "started_at"), &orphan.start, ctx);
+  snprintf(orphan.id, sizeof orphan.id, "%s", mst_run_json_text(document, "id"));
+  mst_err err = mst_wall_parse(mst_run_json_text(document, "started_at"), &orphan.start, ctx);
   if (err == MST_OK && (json_object_set_new(document, "state", json_string("ended")) != 0 ||
                         json_object_set_new(document, "reason", json_string(reason)) != 0 ||
                         json_object_set_new(document, "ended_at", mst_wall_json(mst_core_now(core))) != 0 ||

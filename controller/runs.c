@@ -9,7 +9,7 @@
 #include "labels.h"
 
 const char *
-mst_json_text(const json_t *object, const char *key)
+mst_run_json_text(const json_t *object, const char *key)
 {
   const char *text = json_string_value(json_object_get(object, key));
 
@@ -118,8 +118,8 @@ add_host(mst_run *run, const json_t *entry, const mst_state *state, mst_errctx *
   mst_key_id id;
 
   run->host_count++;
-  host->agent_id = mst_strdup(mst_json_text(entry, "id"));
-  host->hostname = mst_strdup(mst_json_text(entry, "hostname"));
+  host->agent_id = mst_strdup(mst_run_json_text(entry, "id"));
+  host->hostname = mst_strdup(mst_run_json_text(entry, "hostname"));
   run->labels[i] = labels_of(json_object_get(entry, "labels"));
   if (!host->agent_id || !host->hostname || !run->labels[i])
     return no_memory(ctx);
@@ -146,7 +146,7 @@ read_times(mst_run *run, mst_errctx *ctx)
 
   run->window_ns = json_integer_value(json_object_get(document, "window_ns"));
   run->grace_ns = json_integer_value(json_object_get(document, "grace_ns"));
-  mst_err err = mst_wall_parse(mst_json_text(document, "started_at"), &run->start, ctx);
+  mst_err err = mst_wall_parse(mst_run_json_text(document, "started_at"), &run->start, ctx);
   if (err != MST_OK)
     return err;
   int64_t freeze_ns = mst_checklist_freeze_ns(run->checklist);
@@ -154,7 +154,7 @@ read_times(mst_run *run, mst_errctx *ctx)
   /* The last window closes its grace after the end: it must not miss the freeze. */
   run->freeze_at = (mst_wall){run->end.ns + (freeze_ns > run->grace_ns ? freeze_ns : run->grace_ns)};
   run->is_frozen = json_is_object(json_object_get(document, "frozen"));
-  run->is_ended = strcmp(mst_json_text(document, "state"), "running") != 0;
+  run->is_ended = strcmp(mst_run_json_text(document, "state"), "running") != 0;
   return MST_OK;
 }
 
@@ -170,8 +170,8 @@ mst_run_create(json_t *document, mst_checklist *checklist, const mst_state *stat
   atomic_init(&run->refs, 1);
   run->document = json_incref(document);
   run->checklist = checklist;
-  snprintf(run->id, sizeof run->id, "%s", mst_json_text(document, "id"));
-  run->checklist_name = mst_strdup(mst_json_text(json_object_get(document, "checklist"), "name"));
+  snprintf(run->id, sizeof run->id, "%s", mst_run_json_text(document, "id"));
+  run->checklist_name = mst_strdup(mst_run_json_text(json_object_get(document, "checklist"), "name"));
   run->hosts = mst_alloc(slots, sizeof *run->hosts);
   run->labels = mst_alloc(slots, sizeof *run->labels);
   run->agents = mst_alloc(slots, sizeof *run->agents);
@@ -197,7 +197,7 @@ mst_run_create(json_t *document, mst_checklist *checklist, const mst_state *stat
 static mst_err
 make_record(const mst_run *run, mst_store_run *ret_record, char **ret_text, mst_errctx *ctx)
 {
-  const char *ended_at = mst_json_text(run->document, "ended_at");
+  const char *ended_at = mst_run_json_text(run->document, "ended_at");
   mst_wall end = {0};
 
   mst_err err = ended_at[0] ? mst_wall_parse(ended_at, &end, ctx) : MST_OK;

@@ -76,6 +76,6 @@ json_t *mst_labels_json(const char *labels);
 json_t *mst_wall_json(mst_wall at);
 /* "digest" of 64 hex digits; new reference. */
 json_t *mst_digest_json(const mst_digest *digest);
-const char *mst_json_text(const json_t *object, const char *key); /* "" when there is none */
+const char *mst_run_json_text(const json_t *object, const char *key); /* "" when there is none */
 
 #endif

@@ -191,7 +191,7 @@ broken_rule(const mst_core *core, const mst_run *run)
   if (!mst_digest_equal(&fresh, &running))
     return "its checklist was changed";
   mst_digest plan = core->plans ? mst_plan_set_digest(core->plans) : (mst_digest){{0}};
-  if (strcmp(mst_digest_hex(&plan, hex), mst_json_text(json_object_get(run->document, "plan"), "digest")) != 0)
+  if (strcmp(mst_digest_hex(&plan, hex), mst_run_json_text(json_object_get(run->document, "plan"), "digest")) != 0)
     return "the plan was changed";
   return NULL;
 }

@@ -143,7 +143,7 @@ has_item(const json_t *items, mst_text id)
 
   json_array_foreach(items, index, item)
   {
-    if (mst_text_equal(id, mst_json_text(item, "id")))
+    if (mst_text_equal(id, mst_run_json_text(item, "id")))
       return true;
   }
   return false;
@@ -205,7 +205,7 @@ mst_act_sign_off(mst_core *core, const mst_act *act, mst_errctx *ctx)
   if (err != MST_OK)
     return err;
   json_t *document = load_finding(core);
-  if (!document || !mst_text_equal(digest, mst_json_text(document, "digest")))
+  if (!document || !mst_text_equal(digest, mst_run_json_text(document, "digest")))
     err = mst_fail(ctx, MST_ESTATE, "the result is not the one that was signed (any more); look at it again and sign anew");
   json_decref(document);
   return err == MST_OK ? keep(core, act, ctx) : err;

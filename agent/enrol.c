@@ -15,7 +15,7 @@
 #include "pins.h"
 #include "uplink_wire.h"
 
-/* For connecting, TLS handshake included, on top of the time that an answer may take. */
+/* For connecting, TLS handshake included. */
 enum { DIAL_MS = 15000 };
 
 typedef struct request {
@@ -77,7 +77,8 @@ typedef struct exchange {
   mst_wire *wire;
   const request *req;
   mst_buf answer;
-  bool was_up, is_late;
+  int64_t timeout_ns; /* for the answer */
+  bool was_up;
   char reason[256];
 } exchange;
 
@@ -86,8 +87,7 @@ on_deadline(uv_timer_t *timer)
 {
   exchange *ex = timer->data;
 
-  ex->is_late = true;
-  mst_wire_hang_up(ex->wire, "no answer");
+  mst_wire_hang_up(ex->wire, "timed out");
 }
 
 static void
@@ -96,6 +96,7 @@ on_up(void *arg)
   exchange *ex = arg;
 
   ex->was_up = true;
+  uv_timer_start(&ex->deadline, on_deadline, (uint64_t)(ex->timeout_ns / MST_NS_PER_MS), 0);
   if (mst_wire_send(ex->wire, 1, ex->req->bytes.data, ex->req->bytes.size_bytes, NULL) != MST_OK)
     mst_wire_hang_up(ex->wire, "the request could not be sent");
 }
@@ -125,7 +126,7 @@ static mst_err
 ask(const mst_agent_config *config, const char *url, const mst_clock *clock, const request *req, mst_buf *ret_answer, mst_errctx *ctx)
 {
   const mst_wire_target target = {url, config->tls.ca_file, config->tls.server_name};
-  exchange ex = {.req = req};
+  exchange ex = {.req = req, .timeout_ns = config->uplink.timeout_ns};
   const mst_wire_setup setup = {.loop = &ex.loop, .clock = clock, .on_up = on_up, .on_frame = on_frame, .on_down = on_down, .arg = &ex};
 
   mst_buf_init(&ex.answer, MST_REPLY_MAX_BYTES);
@@ -142,7 +143,7 @@ ask(const mst_agent_config *config, const char *url, const mst_clock *clock, con
     uv_run(&ex.loop, UV_RUN_DEFAULT);
     goto out;
   }
-  uv_timer_start(&ex.deadline, on_deadline, (uint64_t)(DIAL_MS + config->uplink.timeout_ns / MST_NS_PER_MS), 0);
+  uv_timer_start(&ex.deadline, on_deadline, DIAL_MS, 0);
   uv_run(&ex.loop, UV_RUN_DEFAULT);
   if (ex.answer.size_bytes > 0)
     *ret_answer = ex.answer;
@@ -151,7 +152,7 @@ ask(const mst_agent_config *config, const char *url, const mst_clock *clock, con
                    "%s: connected, but no answer (%s): the token is wrong, expired or used up; make a new one with `muster token new`", url,
                    ex.reason);
   else
-    err = mst_fail(ctx, MST_EUNREACHABLE, "%s: cannot connect: %s", url, ex.is_late ? "timed out" : ex.reason);
+    err = mst_fail(ctx, MST_EUNREACHABLE, "%s: cannot connect: %s", url, ex.reason);
 
 out:
   mst_wire_destroy(ex.wire);

@@ -4,11 +4,12 @@
 #include <string.h>
 
 #include <nng/nng.h>
-#include <nng/supplemental/tls/tls.h>
 
 #include <mst/common/alloc.h>
 #include <mst/proto/envelope.h>
 #include <mst/proto/reply.h>
+
+#include "uplink_dialer.h"
 
 enum {
   /* SP over TCP: both sides say hello, then every message is its length (8 bytes, big-endian) and its bytes, which for a request and its
@@ -254,12 +255,10 @@ sent(mst_wire *wire)
 {
   int error = nng_aio_result(wire->send.aio);
 
+  if (error != 0)
+    fail(wire, error, NULL);
   if (wire->state == WIRE_ENDING)
     return;
-  if (error != 0) {
-    fail(wire, error, NULL);
-    return;
-  }
   wire->sent_bytes += nng_aio_count(wire->send.aio);
   if (wire->sent_bytes >= wire->first->size_bytes) {
     outgoing *out = wire->first;
@@ -384,59 +383,17 @@ on_async(uv_async_t *async)
 
 /* ---- what others call ---- */
 
-static mst_err
-prepare_tls(mst_wire *wire, const mst_wire_target *target, mst_errctx *ctx)
-{
-  nng_tls_config *config = NULL;
-  nng_url *parts = NULL;
-  const char *what = "parse the URL";
-
-  int rv = nng_url_parse(&parts, target->url);
-  if (rv == 0) {
-    what = "make a TLS client";
-    rv = nng_tls_config_alloc(&config, NNG_TLS_MODE_CLIENT);
-  }
-  if (rv == 0)
-    rv = nng_tls_config_auth_mode(config, NNG_TLS_AUTH_MODE_REQUIRED);
-  if (rv == 0)
-    rv = nng_tls_config_server_name(config, target->server_name ? target->server_name : parts->u_hostname);
-  if (rv == 0) {
-    what = target->ca_file;
-    rv = nng_tls_config_ca_file(config, target->ca_file);
-  }
-  if (rv == 0) {
-    what = "use TLS";
-    rv = nng_stream_dialer_set_ptr(wire->dialer, NNG_OPT_TLS_CONFIG, config);
-  }
-  if (config)
-    nng_tls_config_free(config);
-  if (parts)
-    nng_url_free(parts);
-  return rv == 0 ? MST_OK : mst_fail(ctx, MST_ECONFIG, "%s: %s: %s", target->url, what, nng_strerror(rv));
-}
-
 mst_err
 mst_wire_dial(mst_wire *wire, const mst_wire_target *target, mst_errctx *ctx)
 {
-  mst_err err = MST_OK;
+  mst_err err;
 
   if (wire->state != WIRE_DOWN || wire->is_closed)
     return mst_fail(ctx, MST_ESTATE, "%s: there is a connection already", target->url);
   wire->is_tls = strncmp(target->url, "tls+", 4) == 0;
-  if (wire->is_tls && !target->ca_file)
-    return mst_fail(ctx, MST_ECONFIG, "%s: set tls.ca_file to the authority that signed the controller's certificate", target->url);
-  int rv = nng_stream_dialer_alloc(&wire->dialer, target->url);
-  if (rv != 0)
-    return mst_fail(ctx, MST_ECONFIG, "%s: %s", target->url, nng_strerror(rv));
-  (void)nng_stream_dialer_set_bool(wire->dialer, NNG_OPT_TCP_NODELAY, true);
-  (void)nng_stream_dialer_set_bool(wire->dialer, NNG_OPT_TCP_KEEPALIVE, true);
-  if (wire->is_tls)
-    err = prepare_tls(wire, target, ctx);
-  if (err != MST_OK) {
-    nng_stream_dialer_free(wire->dialer);
-    wire->dialer = NULL;
+  err = mst_uplink_dialer_make(target, &wire->dialer, ctx);
+  if (err != MST_OK)
     return err;
-  }
   wire->state = WIRE_DIALING;
   wire->error = 0;
   wire->reason = NULL;

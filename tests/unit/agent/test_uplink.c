@@ -1,11 +1,14 @@
 #include <criterion/criterion.h>
+#include <spawn.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
 #include <nng/supplemental/tls/tls.h>
 
 #include "fake_controller.h"
+#include "folder.h"
 #include "uplink.h"
 
 /* The link alone: bytes out, bytes back, and what happens when there is nobody. */
@@ -342,17 +345,32 @@ Test(uplink, rep__real_one__messages_of_all_sizes_come_back)
   stop_rep();
 }
 
+static void
+make_certificates(const char *folder, const char *name)
+{
+  char script[512];
+  char target[128];
+  char address[] = "127.0.0.1";
+  char host[] = "localhost";
+  char *const arguments[] = {script, target, address, host, NULL};
+  pid_t child;
+  int status = -1;
+
+  snprintf(script, sizeof script, "%s/deploy/make-certs.sh", MST_SOURCE_DIR);
+  snprintf(target, sizeof target, "%s/%s", folder, name);
+  cr_assert_eq(posix_spawn(&child, script, NULL, NULL, arguments, environ), 0);
+  cr_assert_eq(waitpid(child, &status, 0), child);
+  cr_assert_eq(status, 0);
+}
+
 Test(uplink, tls__right_and_wrong_authority__connects_and_refuses)
 {
   char folder[] = "/tmp/mst-tls-XXXXXX";
-  char command[512];
   char ca[128];
   char wrong[128];
   cr_assert_not_null(mkdtemp(folder));
-  snprintf(command, sizeof command,
-           "%s/deploy/make-certs.sh %s/a 127.0.0.1 localhost >/dev/null 2>&1 && %s/deploy/make-certs.sh %s/b 127.0.0.1 >/dev/null 2>&1",
-           MST_SOURCE_DIR, folder, MST_SOURCE_DIR, folder);
-  cr_assert_eq(system(command), 0);
+  make_certificates(folder, "a");
+  make_certificates(folder, "b");
   snprintf(ca, sizeof ca, "%s/a/ca.pem", folder);
   snprintf(wrong, sizeof wrong, "%s/b/ca.pem", folder);
   start_rep(folder);
@@ -377,6 +395,5 @@ Test(uplink, tls__right_and_wrong_authority__connects_and_refuses)
   mst_uplink_destroy(rig.uplink);
   rig.uplink = NULL;
   stop_rep();
-  snprintf(command, sizeof command, "rm -r %s", folder);
-  cr_assert_eq(system(command), 0);
+  folder_remove(folder);
 }

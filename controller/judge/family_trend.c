@@ -307,7 +307,7 @@ judge_trend(const mst_cell *cell, uint32_t count, mst_estimate *ret)
     size_t pairs = (size_t)count * (count - 1) / 2;
     double *scratch = mst_alloc(pairs > count ? pairs : count, sizeof *scratch);
     if (!scratch) {
-      ret->known = false; /* nothing is said rather than something wrong */
+      *ret = (mst_estimate){.why = MST_WHY_MEMORY};
       return;
     }
     trend->result = (mst_estimate){.known = true};

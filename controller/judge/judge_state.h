@@ -70,6 +70,7 @@ enum { MST_RESULT_VALUE_BYTES = 96, MST_RESULT_REASON_BYTES = 384, MST_RESULT_NA
 typedef struct mst_check_result {
   mst_outcome outcome;
   bool settled_fail; /* FAIL whatever may still come */
+  bool no_memory;    /* the evaluation as a whole fails */
   bool has_number;
   double number;
   const char *unit; /* static */

@@ -136,23 +136,23 @@ kth_outcome(const mst_judged *list, uint32_t count, uint32_t least)
   return MST_FAIL;
 }
 
-mst_judged
-mst_judged_kth(const mst_judged *list, uint32_t count, uint32_t least)
+mst_judged *
+mst_judged_kth(mst_judged *list, uint32_t count, uint32_t least)
 {
-  mst_outcome outcome = kth_outcome(list, count, least);
   uint32_t may_pass = 0, may_warn = 0;
-  const mst_judged *shown = NULL;
-  mst_judged result;
+  mst_judged *shown = NULL;
 
+  if (count == 1)
+    return list;
+  mst_outcome outcome = kth_outcome(list, count, least);
   for (uint32_t i = 0; i < count; i++) {
     if (list[i].outcome == outcome && (!shown || is_worse(&list[i], shown)))
       shown = &list[i];
     may_pass += list[i].ever == MST_GRADE_PASS;
     may_warn += list[i].ever == MST_GRADE_WARN;
   }
-  result = *shown;
-  result.ever = may_pass >= least ? MST_GRADE_PASS : may_pass + may_warn >= least ? MST_GRADE_WARN : MST_GRADE_FAIL;
-  return result;
+  shown->ever = may_pass >= least ? MST_GRADE_PASS : may_pass + may_warn >= least ? MST_GRADE_WARN : MST_GRADE_FAIL;
+  return shown;
 }
 
 static double
@@ -199,10 +199,10 @@ pool_ratio(mst_estimate *estimate, bool changeable)
 }
 
 /* The worst of those of which there is no value to add. */
-static const mst_judged *
-unsound(const mst_judged *list, uint32_t count)
+static mst_judged *
+unsound(mst_judged *list, uint32_t count)
 {
-  const mst_judged *worst = NULL;
+  mst_judged *worst = NULL;
 
   for (uint32_t i = 0; i < count; i++)
     if (!list[i].sound && (!worst || mst_outcome_is_worse(list[i].outcome, worst->outcome)))
@@ -210,41 +210,38 @@ unsound(const mst_judged *list, uint32_t count)
   return worst;
 }
 
-mst_judged
-mst_judged_total(const mst_measure_context *context, mst_combine combine, const mst_judged *list, uint32_t count)
+mst_judged *
+mst_judged_total(const mst_measure_context *context, mst_combine combine, mst_judged *list, uint32_t count)
 {
-  const mst_judged *without = unsound(list, count);
-  mst_judged result = list[0];
+  mst_judged *without = unsound(list, count), *result = list;
   bool pooled = context->check->measure.stat == MST_STAT_RATIO && combine == MST_COMBINE_SUM, changeable = false;
 
   if (without) {
-    result = *without;
-    result.ever = MST_GRADE_PASS;
-    return result;
+    without->ever = MST_GRADE_PASS;
+    return without;
   }
   for (uint32_t i = 0; i < count; i++) {
-    if (i > 0) {
-      combine_into(combine, &result.estimate, &list[i].estimate);
-      result.view.missing += list[i].view.missing;
-      result.view.expected += list[i].view.expected;
-    }
     changeable = changeable || list[i].view.future > 0 || list[i].view.missing > 0 || list[i].view.open;
+    if (i == 0)
+      continue;
+    combine_into(combine, &result->estimate, &list[i].estimate);
+    result->view.missing += list[i].view.missing;
+    result->view.expected += list[i].view.expected;
   }
   if (combine == MST_COMBINE_AVG) {
-    double *values[] = {&result.estimate.value, &result.estimate.lo, &result.estimate.hi, &result.estimate.ever_lo,
-                        &result.estimate.ever_hi};
+    mst_estimate *sums = &result->estimate;
+    double *values[] = {&sums->value, &sums->lo, &sums->hi, &sums->ever_lo, &sums->ever_hi};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
       *values[i] /= count;
   }
   if (pooled)
-    pool_ratio(&result.estimate, changeable);
+    pool_ratio(&result->estimate, changeable);
   if (count > 1)
-    result.cell = NULL;
-  if (!result.estimate.known) {
-    result.outcome = MST_NO_DATA;
-    result.why = MST_WHY_NO_VALUE;
-    result.sound = false;
-    return result;
+    result->cell = NULL;
+  if (!result->estimate.known) {
+    result->outcome = MST_NO_DATA;
+    result->why = MST_WHY_NO_VALUE;
+    result->sound = false;
   }
   return result;
 }

@@ -27,10 +27,11 @@ typedef struct mst_measure_context {
 
 /* Grades an estimate: PASS or WARN where it would be so whatever is missing, FAIL where it would be so, else NO_DATA. */
 void mst_grade_estimate(const mst_measure_context *context, mst_judged *judged);
-/* The outcome of several by their rule; `least`: how many of them must hold (all of them for each, one for any). count > 0. */
-mst_judged mst_judged_kth(const mst_judged *list, uint32_t count, uint32_t least);
-/* The sum, mean, least or greatest of several intervals, graded. */
-mst_judged mst_judged_total(const mst_measure_context *context, mst_combine combine, const mst_judged *list, uint32_t count);
+/* The outcome of several by their rule; `least`: how many of them must hold (all of them for each, one for any). count > 0. Gives the one
+ * of the list that decides, with what may still come of all of them. */
+mst_judged *mst_judged_kth(mst_judged *list, uint32_t count, uint32_t least);
+/* The sum, mean, least or greatest of several intervals, in the first of the list; or the one of which there is no value to add. */
+mst_judged *mst_judged_total(const mst_measure_context *context, mst_combine combine, mst_judged *list, uint32_t count);
 
 /* reason.c: the texts of a result. */
 void mst_measure_explain(const mst_measure_context *context, const mst_judged *judged, uint32_t hosts, mst_check_result *ret_result);

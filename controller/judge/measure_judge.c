@@ -9,10 +9,10 @@
 /* A host is silent when nothing came for so many of its intervals. */
 enum { SILENT_INTERVALS = 3 };
 
-static mst_judged
-without_value(mst_outcome outcome, mst_why why, uint32_t host)
+static void
+set_without_value(mst_judged *judged, mst_outcome outcome, mst_why why, uint32_t host)
 {
-  return (mst_judged){.outcome = outcome, .why = why, .ever = MST_GRADE_PASS, .host = host};
+  *judged = (mst_judged){.outcome = outcome, .why = why, .ever = MST_GRADE_PASS, .host = host};
 }
 
 static bool
@@ -34,34 +34,34 @@ is_covered(const mst_check_measure *measure, const mst_view *view, int64_t windo
 }
 
 /* One series. grade: it is to have an outcome of its own, and not to be added up first. */
-static mst_judged
-judge_cell(const mst_measure_context *context, const mst_judge_host *host, uint32_t index, const mst_cell *cell, bool grade)
+static void
+judge_cell(const mst_measure_context *context, const mst_judge_host *host, uint32_t index, const mst_cell *cell, bool grade,
+           mst_judged *judged)
 {
   const mst_evaluation *evaluation = context->evaluation;
-  mst_judged judged = without_value(MST_NO_DATA, MST_WHY_NO_VALUE, index);
 
-  judged.cell = cell;
-  judged.kin = cell->lineages[0].series;
-  mst_cell_view(cell, &host->windows, evaluation->over, evaluation->final, &judged.view);
-  if (judged.view.to <= judged.view.from) {
-    judged.outcome = MST_PENDING;
-    judged.why = MST_WHY_NOT_BEGUN;
-    return judged;
+  set_without_value(judged, MST_NO_DATA, MST_WHY_NO_VALUE, index);
+  judged->cell = cell;
+  judged->kin = cell->lineages[0].series;
+  mst_cell_view(cell, &host->windows, evaluation->over, evaluation->final, &judged->view);
+  if (judged->view.to <= judged->view.from) {
+    judged->outcome = MST_PENDING;
+    judged->why = MST_WHY_NOT_BEGUN;
+    return;
   }
-  mst_cell_estimate(cell, &host->windows, &judged.view, &judged.estimate);
-  if (!judged.estimate.known) {
-    judged.why = (mst_why)judged.estimate.why;
-    return judged;
+  mst_cell_estimate(cell, &host->windows, &judged->view, &judged->estimate);
+  if (!judged->estimate.known) {
+    judged->why = (mst_why)judged->estimate.why;
+    return;
   }
   mst_why why = MST_WHY_HOLDS;
-  judged.sound = is_covered(&context->check->measure, &judged.view, cell->window_ns, &why);
+  judged->sound = is_covered(&context->check->measure, &judged->view, cell->window_ns, &why);
   if (grade)
-    mst_grade_estimate(context, &judged);
-  if (!judged.sound && (!grade || judged.outcome != MST_FAIL)) {
-    judged.outcome = MST_NO_DATA;
-    judged.why = why;
+    mst_grade_estimate(context, judged);
+  if (!judged->sound && (!grade || judged->outcome != MST_FAIL)) {
+    judged->outcome = MST_NO_DATA;
+    judged->why = why;
   }
-  return judged;
 }
 
 static uint32_t
@@ -106,43 +106,48 @@ is_silent(const mst_evaluation *evaluation, const mst_judge_host *host)
   return (evaluation->now.ns - last) / SILENT_INTERVALS > interval;
 }
 
-/* The series of one host, as its check combines them. scratch has room for them. */
-static mst_judged
-judge_series(const mst_measure_context *context, const mst_judge_host *host, uint32_t index, const mst_slot *slot, mst_judged *scratch)
+/* The series of one host, as its check combines them, into *ret. scratch has room for them. */
+static void
+judge_series(const mst_measure_context *context, const mst_judge_host *host, uint32_t index, const mst_slot *slot, mst_judged *scratch,
+             mst_judged *ret)
 {
   const mst_check_measure *measure = &context->check->measure;
   bool total = measure->series >= MST_COMBINE_SUM, later = measure->combine >= MST_COMBINE_SUM;
+  mst_judged *list = slot->count == 1 ? ret : scratch, *judged; /* most hosts have one, which needs no copy */
 
   for (uint32_t i = 0; i < slot->count; i++)
-    scratch[i] = judge_cell(context, host, index, slot->cells[i], !total && !later);
+    judge_cell(context, host, index, slot->cells[i], !total && !later, &list[i]);
   if (total) {
-    mst_judged judged = mst_judged_total(context, measure->series, scratch, slot->count);
-    if (judged.sound && !later)
-      mst_grade_estimate(context, &judged);
-    return judged;
+    judged = mst_judged_total(context, measure->series, list, slot->count);
+    if (judged->sound && !later)
+      mst_grade_estimate(context, judged);
+  } else {
+    judged = mst_judged_kth(list, slot->count, measure->series == MST_COMBINE_ANY ? 1 : slot->count);
   }
-  return mst_judged_kth(scratch, slot->count, measure->series == MST_COMBINE_ANY ? 1 : slot->count);
+  if (judged != ret)
+    *ret = *judged;
 }
 
-static mst_judged
-judge_host(const mst_measure_context *context, uint32_t index, const mst_slot *slot, mst_judged *scratch)
+static void
+judge_host(const mst_measure_context *context, uint32_t index, const mst_slot *slot, mst_judged *scratch, mst_judged *ret)
 {
   const mst_judge_host *host = &context->evaluation->judge->hosts[index];
-  mst_judged judged;
+  bool silent = is_silent(context->evaluation, host);
 
-  if (host->state != MST_HOST_OK)
-    return without_value(MST_NO_DATA, host->state == MST_HOST_REVOKED ? MST_WHY_REVOKED : MST_WHY_RELABELLED, index);
-  if (slot->crowded)
-    return without_value(MST_NO_DATA, MST_WHY_CROWD, index);
-  if (!has_series(&context->check->measure, slot))
-    return without_value(MST_NO_DATA, is_silent(context->evaluation, host) ? MST_WHY_SILENT : MST_WHY_NO_SERIES, index);
-  judged = judge_series(context, host, index, slot, scratch);
-  if (judged.outcome != MST_FAIL && is_silent(context->evaluation, host)) {
-    judged.outcome = MST_NO_DATA;
-    judged.why = MST_WHY_SILENT;
-    judged.sound = false;
+  if (host->state != MST_HOST_OK) {
+    set_without_value(ret, MST_NO_DATA, host->state == MST_HOST_REVOKED ? MST_WHY_REVOKED : MST_WHY_RELABELLED, index);
+  } else if (slot->crowded) {
+    set_without_value(ret, MST_NO_DATA, MST_WHY_CROWD, index);
+  } else if (!has_series(&context->check->measure, slot)) {
+    set_without_value(ret, MST_NO_DATA, silent ? MST_WHY_SILENT : MST_WHY_NO_SERIES, index);
+  } else {
+    judge_series(context, host, index, slot, scratch, ret);
+    if (silent && ret->outcome != MST_FAIL) {
+      ret->outcome = MST_NO_DATA;
+      ret->why = MST_WHY_SILENT;
+      ret->sound = false;
+    }
   }
-  return judged;
 }
 
 static uint32_t
@@ -157,36 +162,39 @@ needed_hosts(const mst_check_measure *measure, uint32_t count)
   return (uint32_t)measure->quorum;
 }
 
-/* All hosts of the check. list and scratch have room. */
-static mst_judged
+/* All hosts of the check. list and scratch have room; the result is one of the list. */
+static mst_judged *
 judge_hosts(const mst_measure_context *context, const mst_plan_entry *plan, mst_judged *list, mst_judged *scratch, uint32_t *ret_hosts)
 {
   const mst_check_measure *measure = &context->check->measure;
   uint32_t count = 0, series = 0, needed;
-  mst_judged judged;
+  mst_judged *judged;
 
   for (uint32_t i = 0; i < plan->host_count; i++) {
     if (measure->measuring && !has_series(measure, &plan->slots[i]))
       continue;
-    list[count++] = judge_host(context, plan->hosts[i], &plan->slots[i], scratch);
+    judge_host(context, plan->hosts[i], &plan->slots[i], scratch, &list[count++]);
     series += series_count(&plan->slots[i]);
   }
   *ret_hosts = count;
-  if (count == 0)
-    return without_value(MST_NO_DATA, plan->host_count == 0 ? MST_WHY_NO_HOSTS : MST_WHY_NO_SERIES, UINT32_MAX);
   needed = needed_hosts(measure, count);
-  if (count < measure->least_hosts || count < needed)
-    return without_value(MST_NO_DATA, MST_WHY_FEW_HOSTS, UINT32_MAX);
-  if (series > 0 && series < measure->least_series)
-    return without_value(MST_NO_DATA, MST_WHY_FEW_SERIES, UINT32_MAX);
-  if (measure->combine < MST_COMBINE_SUM)
+  if (count == 0)
+    set_without_value(list, MST_NO_DATA, plan->host_count == 0 ? MST_WHY_NO_HOSTS : MST_WHY_NO_SERIES, UINT32_MAX);
+  else if (count < measure->least_hosts || count < needed)
+    set_without_value(list, MST_NO_DATA, MST_WHY_FEW_HOSTS, UINT32_MAX);
+  else if (series > 0 && series < measure->least_series)
+    set_without_value(list, MST_NO_DATA, MST_WHY_FEW_SERIES, UINT32_MAX);
+  else if (measure->combine < MST_COMBINE_SUM)
     return mst_judged_kth(list, count, needed);
-  judged = mst_judged_total(context, measure->combine, list, count);
-  if (judged.sound)
-    mst_grade_estimate(context, &judged);
-  if (count > 1 && judged.sound)
-    judged.host = UINT32_MAX;
-  return judged;
+  else {
+    judged = mst_judged_total(context, measure->combine, list, count);
+    if (judged->sound)
+      mst_grade_estimate(context, judged);
+    if (count > 1 && judged->sound)
+      judged->host = UINT32_MAX;
+    return judged;
+  }
+  return list;
 }
 
 static const mst_check_attest *
@@ -231,19 +239,22 @@ mst_measure_evaluate(const mst_evaluation *evaluation, const mst_check *check, m
   const mst_plan_entry *plan = &evaluation->judge->plans[evaluation->judge->plan_of_check[check->number]];
   mst_measure_context context = {.evaluation = evaluation, .check = check};
   uint32_t most = 1, hosts = 0;
-  mst_judged judged = without_value(MST_NO_DATA, MST_WHY_BASELINE, UINT32_MAX), *list;
+  mst_judged *list, *judged;
 
   for (uint32_t i = 0; i < plan->host_count; i++)
     most = plan->slots[i].count > most ? plan->slots[i].count : most;
-  list = mst_alloc(plan->host_count + most, sizeof *list);
+  list = mst_alloc(plan->host_count + 1 + most, sizeof *list);
   if (!list) {
-    *ret_result = (mst_check_result){.outcome = MST_NO_DATA, .reason = "out of memory"};
+    *ret_result = (mst_check_result){.outcome = MST_NO_DATA, .no_memory = true};
     return;
   }
+  judged = list;
   context.attested = attested_hash(evaluation, check);
   find_baseline(evaluation, check, &context);
   if (!check->measure.baseline.evidence || context.has_baseline)
-    judged = judge_hosts(&context, plan, list, list + plan->host_count, &hosts);
-  mst_measure_explain(&context, &judged, hosts, ret_result);
+    judged = judge_hosts(&context, plan, list, list + plan->host_count + 1, &hosts);
+  else
+    set_without_value(list, MST_NO_DATA, MST_WHY_BASELINE, UINT32_MAX);
+  mst_measure_explain(&context, judged, hosts, ret_result);
   mst_free(list);
 }

@@ -144,10 +144,11 @@ mst_item_evaluate(const mst_evaluation *evaluation, mst_verdict *verdict, size_t
   for (size_t i = 0; i < item->check_count; i++) {
     item->checks[i].kind->evaluate(evaluation, &item->checks[i], &state->checks[i]);
     state->settled_fail = state->settled_fail || state->checks[i].settled_fail;
+    fine = fine && !state->checks[i].no_memory;
   }
   size_t worst = deciding(item, state->checks);
   result->outcome = state->checks[worst].outcome;
-  if (!follow_up) {
+  if (!follow_up && fine) {
     fine = apply_na(evaluation, verdict, index, &note);
     if (fine && result->outcome != MST_NA && result->outcome != MST_PASS && result->outcome != MST_WARN)
       fine = apply_waiver(evaluation, verdict, index, &note);

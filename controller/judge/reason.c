@@ -234,6 +234,7 @@ mst_measure_explain(const mst_measure_context *context, const mst_judged *judged
   default:
     explain_setting(context, judged, hosts, &result);
   }
+  result.no_memory = judged->why == MST_WHY_MEMORY;
   result.settled_fail = judged->outcome == MST_FAIL && judged->ever == MST_GRADE_FAIL;
   *ret_result = result;
 }

@@ -22,6 +22,7 @@ typedef enum mst_why {
   MST_WHY_NO_HOSTS,
   MST_WHY_FEW_HOSTS,
   MST_WHY_FEW_SERIES,
+  MST_WHY_MEMORY, /* none was left: the evaluation fails */
 } mst_why;
 
 #endif

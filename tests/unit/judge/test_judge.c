@@ -1,6 +1,10 @@
 /* The judge's border: what it refuses, what it forgives, memory that runs out, the result's bytes. */
 #include "rig.h"
 
+#include <jansson.h>
+
+#include "judge/canon.h"
+
 static const char yaml[] =
     "checklist: t\nperiod: 10m\npolicy: {sign_offs: [], freeze: 1m}\nitems:\n"
     "  - {id: a, title: 'A \"quoted\" title', class: S, check: {signal: x, stat: p95, target: '< 20', critical: '> 30'}}\n"
@@ -121,6 +125,82 @@ Test(judge, result__is_canonical_json_with_the_digest_over_its_inner_document)
   cr_expect(strstr(json, "\"verdict\":\"GO\""), "%s", json);
   mst_verdict_destroy(verdict);
   rig_destroy(world);
+}
+
+/* The writer puts keys in order by itself; jansson sorts them. Both must agree on every byte. */
+static void
+expect_canonical(const mst_verdict *verdict)
+{
+  json_error_t error;
+  json_t *tree = json_loads(mst_verdict_json(verdict), JSON_REJECT_DUPLICATES, &error);
+
+  cr_assert(tree, "%s: %s", error.text, mst_verdict_json(verdict));
+  char *again = json_dumps(tree, JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(9));
+  cr_expect_str_eq(mst_verdict_json(verdict), again);
+  free(again);
+  json_decref(tree);
+}
+
+Test(judge, result_of_every_kind__is_sorted_and_escaped_as_jansson_does)
+{
+  rig *world =
+      rig_create("checklist: \"t\\u00e4\\t\\u0001\"\nperiod: 10m\npolicy: {sign_offs: [lead, devops], freeze: 1m, go: 92.5%}\nitems:\n"
+                 "  - {id: a, title: A, class: S, check: {signal: x, stat: avg, target: '< 20', critical: '> 30'}}\n"
+                 "  - {id: b, title: B, class: E, na: allowed, check: {evidence: k, field: f, target: '< 20'}}\n"
+                 "  - {id: c, title: C, class: E, check: {evidence: k, field: g, target: '< 20'}}\n"
+                 "  - {id: d, title: D, class: H, check: {attest: lead}}\n"
+                 "  - {id: e, title: E, class: R, check: {rollup: [a, c]}}\n"
+                 "  - {id: f, title: F, class: S, check: {statements: intervention, target: '== 0'}}\n"
+                 "  - {id: p, title: P, class: P, check: {follow_up: lead}}\n",
+                 "api");
+  uint32_t series = rig_series(world, 0, "x", MST_SIGNAL_GAUGE, "", "device=sda");
+  mst_judge_statement said[] = {rig_statement("na", "b", "lead", 1, 2),       rig_statement("waive", "c", "lead", 2, 3),
+                                rig_statement("attest", "d", "lead", 3, 4),   rig_statement("attest", "p", "lead", 3, 5),
+                                rig_statement("sign-off", "", "lead", 1, 14), rig_statement("sign-off", "", "devops", 2, 15)};
+  char hex[MST_DIGEST_HEX_BYTES];
+  said[1].expires_at = rig_at(1000);
+  said[1].reason = "known: \"\x01\xff\xc3\xa4\"";
+  rig_fill(world, 0, 0, 5, series, 1e-12);
+  rig_fill(world, 0, 5, 10, series, 3e-12);
+  rig_build(world);
+  rig_feed_all(world);
+  rig_give(world, said, 4);
+  mst_verdict *verdict = rig_judge(world, 12);
+  mst_digest digest = mst_verdict_digest(verdict);
+  expect_canonical(verdict);
+  mst_verdict_destroy(verdict);
+  mst_digest_hex(&digest, hex);
+  said[4].detail = said[5].detail = hex;
+  said[4].reason = "approved";
+  said[5].reason = "rejected";
+  rig_give(world, said, 6);
+  verdict = rig_judge(world, 16);
+  expect_canonical(verdict);
+  mst_verdict_destroy(verdict);
+  mst_judge_end(world->judge, rig_at(5));
+  verdict = rig_judge(world, 6);
+  expect_canonical(verdict);
+  mst_verdict_destroy(verdict);
+  rig_destroy(world);
+}
+
+Test(judge, numbers__are_written_as_jansson_writes_them)
+{
+  uint64_t dice = rig_seed("numbers");
+
+  for (int round = 0; round < 20000; round++) {
+    static const double plain[] = {0, 1, -1, 0.5, 1e9, 1e10, 123456789, 1234567890, 1e-5, 1e-4, 1e100, -1e-300, 0.95};
+    double number = round < 13 ? plain[round] : ldexp((double)(int64_t)rig_random(&dice), (int)rig_below(&dice, 120) - 100);
+    mst_buf buf;
+    mst_buf_init(&buf, 100);
+    mst_canon_number(&buf, number);
+    json_t *real = json_real(number);
+    char *theirs = json_dumps(real, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+    cr_assert_str_eq(mst_buf_text(&buf), theirs);
+    free(theirs);
+    json_decref(real);
+    mst_buf_done(&buf);
+  }
 }
 
 /* Text that a cut left in the middle of a character must not break the document. */

@@ -7,7 +7,8 @@ add_library(mst_flags INTERFACE)
 target_compile_options(mst_flags INTERFACE
   -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wpointer-arith
   -Wcast-qual -Wwrite-strings -Wformat=2 -Wundef -Wvla -Wno-missing-field-initializers
-  -fno-common -fstack-protector-strong)
+  -fno-common -fstack-protector-strong
+  -ffp-contract=off) # a*b+c fused on some machines and not on others would give other bytes
 target_compile_definitions(mst_flags INTERFACE _GNU_SOURCE MST_VERSION="${MST_VERSION}"
   $<$<CONFIG:Release,RelWithDebInfo>:_FORTIFY_SOURCE=2>)
 if(MST_SANITIZE)

@@ -47,7 +47,11 @@ set_target(const mst_cli *cli, CURL *curl, const char *path, mst_errctx *ctx)
   bool is_unix = strncmp(cli->url, "unix:", 5) == 0;
   size_t bytes = strlen(cli->url);
 
-  if (is_unix ? cli->url[5] != '/' : strncmp(cli->url, "http://", 7) != 0 && strncmp(cli->url, "https://", 8) != 0)
+  const char *rest = is_unix                                 ? cli->url + 5
+                     : strncmp(cli->url, "http://", 7) == 0  ? cli->url + 7
+                     : strncmp(cli->url, "https://", 8) == 0 ? cli->url + 8
+                                                             : "";
+  if (rest[0] == '\0' || (rest[0] == '/') != is_unix)
     return mst_fail(ctx, MST_EUSAGE, "\"%s\" is no URL of a controller; write http://HOST:PORT, https://HOST:PORT or unix:/PATH", cli->url);
   while (bytes > 0 && cli->url[bytes - 1] == '/')
     bytes--;

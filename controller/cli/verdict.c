@@ -43,20 +43,6 @@ print_counts(mst_cli *cli, const json_t *counts)
 }
 
 static void
-print_rate(mst_cli *cli, const json_t *rate)
-{
-  long long counted = mst_cli_integer(rate, "counted"), passed = mst_cli_integer(rate, "passed");
-
-  if (counted > 0)
-    fprintf(cli->out, "  pass rate %.1f %% (%lld of %lld; GO needs %.4g %%, CONDITIONAL_GO %.4g %%)\n",
-            100.0 * (double)passed / (double)counted, passed, counted, 100 * json_number_value(json_object_get(rate, "go")),
-            100 * json_number_value(json_object_get(rate, "conditional")));
-  if (mst_cli_integer(rate, "critical") > 0)
-    fprintf(cli->out, "  critical items: %lld of %lld pass, %lld warn\n", mst_cli_integer(rate, "critical_passed"),
-            mst_cli_integer(rate, "critical"), mst_cli_integer(rate, "critical_warned"));
-}
-
-static void
 print_sign_offs(mst_cli *cli, const json_t *sign_offs)
 {
   json_t *entry;
@@ -100,7 +86,6 @@ mst_cli_print_verdict(mst_cli *cli, const json_t *verdict)
   }
   fprintf(cli->out, "\n  ");
   print_counts(cli, json_object_get(verdict, "counts"));
-  print_rate(cli, json_object_get(json_object_get(verdict, "result"), "rate"));
   print_sign_offs(cli, json_object_get(verdict, "sign_offs"));
   print_lines(cli, json_object_get(verdict, "reasons"), "  ");
   if (json_array_size(json_object_get(verdict, "next")) > 0)
@@ -129,7 +114,7 @@ print_status(mst_cli *cli, const json_t *status)
              *so_far = mst_cli_text(run, "verdict_so_far");
   mst_cli_print(cli, MST_TONE_PLAIN, "run         %s, %s, %s\n", mst_cli_text(run, "id"),
                 checklist[0] ? checklist : mst_cli_text(json_object_get(run, "checklist"), "name"), mst_cli_text(run, "state"));
-  mst_cli_print(cli, MST_TONE_PLAIN, "period      started %s, ends %s\n", mst_cli_ago(mst_cli_text(run, "started_at"), now, started),
+  mst_cli_print(cli, MST_TONE_PLAIN, "period      start %s, end %s\n", mst_cli_ago(mst_cli_text(run, "started_at"), now, started),
                 mst_cli_ago(mst_cli_text(run, "ends_at"), now, ends));
   fprintf(cli->out, "items       ");
   print_counts(cli, json_object_get(run, "counts"));

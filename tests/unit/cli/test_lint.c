@@ -1,0 +1,140 @@
+#include "rig.h"
+
+/* Files that a test makes; removed with it. */
+static char paths[8][128];
+static int path_count;
+
+static void
+teardown(void)
+{
+  for (int i = 0; i < path_count; i++)
+    unlink(paths[i]);
+  rig_done();
+}
+
+TestSuite(lint, .init = rig_init, .fini = teardown);
+
+static const char *
+file(const char *name, const char *text)
+{
+  char *path = paths[path_count++];
+
+  snprintf(path, sizeof paths[0], "%s/%s", rig.folder, name);
+  FILE *to = fopen(path, "w");
+  cr_assert(to != NULL);
+  fputs(text, to);
+  fclose(to);
+  return path;
+}
+
+static const char checklist[] =
+    "checklist: c\nperiod: 1h\nvariables: {least: 1}\npolicy: {sign_offs: []}\nitems:\n"
+    "  - {id: \"1\", title: T, class: S, check: {signal: system.cpu.logical.count, stat: last, target: \">= ${least}\"}}\n";
+
+Test(lint, every_kind_of_file_that_is_good__is_clean)
+{
+  const char *list = file("c.yml", checklist), *plan = file("p.yml", "plan: p\ncollectors: [{name: cpu}]\n");
+
+  cr_expect_eq(run("lint", list, plan, NULL), MST_EXIT_OK, "%s", rig.out);
+  cr_expect_str_eq(rig.out, "0 errors in 2 files\n");
+  const char *config = file("m.yml", "checklists: [{name: c, file: c.yml}]\nplan: p.yml\n");
+  cr_expect_eq(run("lint", config, NULL), MST_EXIT_OK, "%s", rig.out);
+  cr_expect_str_eq(rig.out, "0 errors in 3 files\n", "and the files that it names");
+}
+
+Test(lint, shipped_files__are_clean)
+{
+  cr_expect_eq(run("lint", MST_SOURCE_DIR "/config/checklists/genesis-staging.yml", MST_SOURCE_DIR "/config/checklists/host-baseline.yml",
+                   MST_SOURCE_DIR "/config/plans/host-baseline.yml", MST_SOURCE_DIR "/config/plans/quickstart.yml", NULL),
+               MST_EXIT_OK, "%s", rig.out);
+  cr_expect_eq(run("lint", "--overlay", MST_SOURCE_DIR "/config/checklists/overlays/quickstart.yml",
+                   MST_SOURCE_DIR "/config/checklists/host-baseline.yml", NULL),
+               MST_EXIT_OK, "%s", rig.out);
+}
+
+Test(lint, several_broken_files__give_all_errors_in_order)
+{
+  char expected[1024];
+  const char *second = file("b.yml", "plan: p\nfrob: 1\ncollectors: [{name: cpux}]\n"), *first = file("a.yml", "listen: [nowhere]\n"),
+             *third = file("c.yml", "foo: bar\n");
+
+  cr_expect_eq(run("lint", second, third, first, "/nonexistent.yml", NULL), MST_EXIT_ERROR);
+  const char *at = rig.out;
+  const char *starts[] = {"/nonexistent.yml: open /nonexistent.yml: No such file", NULL, NULL, NULL, NULL};
+  char lines[4][256];
+  snprintf(lines[0], sizeof lines[0], "%s:1:10: listen[0]: \"nowhere\" is no listener", first);
+  snprintf(lines[1], sizeof lines[1], "%s:2:1: frob: unknown key", second);
+  snprintf(lines[2], sizeof lines[2], "%s:3:21: collectors[0].name: there is no collector \"cpux\"", second);
+  snprintf(lines[3], sizeof lines[3], "%s:1:1: this is no file of muster's", third);
+  for (size_t i = 0; i < 4; i++)
+    starts[i + 1] = lines[i];
+  for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+    cr_assert_eq(strncmp(at, starts[i], strlen(starts[i])), 0, "expected %s at %s", starts[i], at);
+    at = strchr(at, '\n') + 1;
+  }
+  snprintf(expected, sizeof expected, "5 errors in 4 files\n");
+  cr_expect_str_eq(at, expected);
+}
+
+Test(lint, one_error__is_counted_in_the_singular)
+{
+  cr_expect_eq(run("lint", file("a.yml", "foo: bar\n"), NULL), MST_EXIT_ERROR);
+  cr_expect(printed("\n1 error in 1 file\n"), "%s", rig.out);
+}
+
+Test(lint, a_file_twice__is_told_once)
+{
+  const char *path = file("a.yml", "foo: bar\n");
+
+  cr_expect_eq(run("lint", path, path, NULL), MST_EXIT_ERROR);
+  cr_expect(printed("1 error in 2 files\n"), "%s", rig.out);
+}
+
+Test(lint, what_is_no_yaml_map__is_an_error)
+{
+  static const char *const texts[] = {"", "- a\n", "text\n", "a: [\n", "a: &x 1\nb: *x\n", "a: \"\xff\"\n", "# nothing\n"};
+
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    cr_expect_eq(run("lint", file("x.yml", texts[i]), NULL), MST_EXIT_ERROR, "%s", texts[i]);
+    path_count--;
+  }
+}
+
+Test(lint, overlay__is_checked_with_its_checklist)
+{
+  const char *list = file("c.yml", checklist), *good = file("o.yml", "variables: {least: 2}\n"),
+             *bad = file("w.yml", "variables: {leest: 2}\n");
+
+  cr_expect_eq(run("lint", "--overlay", good, list, NULL), MST_EXIT_OK, "%s", rig.out);
+  cr_expect_str_eq(rig.out, "0 errors in 2 files\n");
+  cr_expect_eq(run("lint", "--overlay", bad, list, NULL), MST_EXIT_ERROR);
+  cr_expect(printed("leest"), "%s", rig.out);
+  cr_expect_eq(run("lint", good, NULL), MST_EXIT_OK);
+  cr_expect(printed("not checked: an overlay is checked with its checklist"), "%s", rig.out);
+  cr_expect_eq(run("lint", "--overlay", good, file("p.yml", "plan: p\ncollectors: [{name: cpu}]\n"), NULL), MST_EXIT_USAGE);
+}
+
+Test(lint, agent_config__is_left_to_the_agent_and_says_so)
+{
+  cr_expect_eq(run("lint", file("agent.yml", "controllers: [tcp://127.0.0.1:1]\n"), NULL), MST_EXIT_OK);
+  cr_expect(printed("not checked: agent configs are checked by muster-agent --check"), "%s", rig.out);
+}
+
+Test(lint, json__has_every_error_with_its_place)
+{
+  const char *bad = file("b.yml", "plan: p\nfrob: 1\ncollectors: [{name: \"cpu\\e[2J\"}]\n");
+
+  cr_expect_eq(run("lint", "--json", bad, file("o.yml", "variables: {x: 1}\n"), NULL), MST_EXIT_ERROR);
+  json_t *document = json_loads(rig.out, 0, NULL);
+  cr_assert(document != NULL, "%s", rig.out);
+  const json_t *errors = json_object_get(document, "errors");
+  cr_expect_eq(mst_cli_integer(document, "error_count"), 2);
+  cr_expect_eq(mst_cli_integer(document, "files"), 2);
+  cr_assert_eq(json_array_size(errors), 2);
+  cr_expect_str_eq(mst_cli_text(json_array_get(errors, 0), "file"), bad);
+  cr_expect_eq(mst_cli_integer(json_array_get(errors, 0), "line"), 2);
+  cr_expect_eq(mst_cli_integer(json_array_get(errors, 0), "column"), 1);
+  cr_expect_str_eq(mst_cli_text(json_array_get(errors, 0), "key"), "frob");
+  cr_expect_eq(json_array_size(json_object_get(document, "notes")), 1);
+  json_decref(document);
+}

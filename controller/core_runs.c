@@ -183,7 +183,8 @@ summary_json(mst_core *core, json_t *document)
   mst_wall now = mst_core_now(core);
   mst_finding finding = {0};
   mst_errctx ctx = {0};
-  bool is_found = mst_judging_finding(core, false, &finding, &ctx) == MST_OK && strcmp(finding.run_id, mst_run_json_text(document, "id")) == 0;
+  bool is_found =
+      mst_judging_finding(core, false, &finding, &ctx) == MST_OK && strcmp(finding.run_id, mst_run_json_text(document, "id")) == 0;
 
   if (mst_run_json_text(document, "ended_at")[0] != '\0')
     (void)!mst_wall_parse(mst_run_json_text(document, "ended_at"), &now, &ctx);

@@ -108,7 +108,9 @@ static void
 on_event(void *arg)
 {
   slot *s = arg;
-  int failed = nng_aio_result(s->aio), phase = atomic_load(&s->phase);
+  /* First the phase: its store came after all that the thread before us did to the slot. */
+  int phase = atomic_load(&s->phase);
+  int failed = nng_aio_result(s->aio);
 
   if (phase == PHASE_RECEIVE && failed == 0) {
     take_envelope(s);

@@ -34,30 +34,15 @@ is_kind(const mst_statement *statement, const char *kind)
   return mst_text_equal(statement->kind, kind);
 }
 
-/* Who may waive signs under the first of these roles that he holds. */
-static const char *
-waiving_role(const mst_operator_entry *by)
-{
-  static const char *const roles[] = {"technical-lead", "devops-lead", "security-lead"};
-
-  for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++)
-    if (mst_role_is_held(by, roles[i]))
-      return roles[i];
-  return "";
-}
-
 static bool
-fill_texts(const mst_statement *statement, const mst_operator_entry *by, struct texts *texts)
+fill_texts(const mst_statement *statement, mst_text role, struct texts *texts)
 {
   const bool is_sign_off = is_kind(statement, "sign-off"), is_intervention = is_kind(statement, "intervention");
   const mst_text none = {"", 0};
 
   texts->kind = copy(statement->kind);
   texts->subject = copy(is_sign_off || is_intervention ? none : statement->subject);
-  if (is_kind(statement, "waive") || is_kind(statement, "na"))
-    texts->role = mst_strdup(waiving_role(by));
-  else
-    texts->role = copy(mst_statement_get(statement, "role"));
+  texts->role = copy(role);
   texts->reason = copy(mst_statement_get(statement, is_sign_off                    ? "decision"
                                                     : is_intervention              ? "text"
                                                     : is_kind(statement, "attest") ? "comment"
@@ -66,12 +51,13 @@ fill_texts(const mst_statement *statement, const mst_operator_entry *by, struct 
   return texts->kind && texts->subject && texts->role && texts->reason && texts->detail;
 }
 
-void
-mst_act_tell_judge(mst_core *core, const char *run, const mst_statement *statement, const mst_operator_entry *by, mst_wall received_at)
+static void
+tell_under(mst_core *core, const char *run, const mst_statement *statement, const mst_operator_entry *by, mst_text role,
+           mst_wall received_at)
 {
   struct texts texts = {0};
 
-  if (fill_texts(statement, by, &texts)) {
+  if (fill_texts(statement, role, &texts)) {
     mst_judge_statement told = {
         .kind = texts.kind,
         .subject = texts.subject,
@@ -88,6 +74,21 @@ mst_act_tell_judge(mst_core *core, const char *run, const mst_statement *stateme
     mst_judging_statement(core, run, &told);
   }
   texts_done(&texts);
+}
+
+void
+mst_act_tell_judge(mst_core *core, const char *run, const mst_statement *statement, const mst_operator_entry *by, mst_wall received_at)
+{
+  if (!is_kind(statement, "waive") && !is_kind(statement, "na")) {
+    tell_under(core, run, statement, by, mst_statement_get(statement, "role"), received_at);
+    return;
+  }
+  /* The statement names no role: it stands under each that the operator holds, and the checklist says which of them may. */
+  for (const char *role = by->roles; *role;) {
+    size_t bytes = strcspn(role, "\n");
+    tell_under(core, run, statement, by, (mst_text){role, bytes}, received_at);
+    role += bytes + (role[bytes] != '\0');
+  }
 }
 
 /* ---- what all have in common ---- */

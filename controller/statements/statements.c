@@ -181,10 +181,12 @@ carry_out(mst_core *core, void *arg, mst_errctx *ctx)
   const mst_statement *statement = carrying->statement;
   const mst_act_kind *kind = NULL;
   mst_act act = {.statement = statement, .bytes = carrying->bytes, .received_at = mst_core_now(core), .ret_answer = carrying->ret_answer};
+  char by[128]; /* the entry may move when operators are added */
 
   act.by = mst_state_operator_find(&core->state, &statement->key_id);
   if (!act.by || act.by->revoked)
     return mst_fail(ctx, MST_ECRYPTO, "the key that signed is no operator's (any more)");
+  snprintf(by, sizeof by, "%s", act.by->name);
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
     if (mst_text_equal(statement->kind, kinds[i].kind))
       kind = &kinds[i];
@@ -197,8 +199,8 @@ carry_out(mst_core *core, void *arg, mst_errctx *ctx)
     err = kind->carry_out(core, &act, ctx);
   if (err == MST_OK && !*act.ret_answer)
     *act.ret_answer = json_pack("{s:b}", "ok", 1);
-  mst_log(err == MST_OK ? MST_LOG_INFO : MST_LOG_WARN, err == MST_OK ? "statement" : "statement-refused", "kind", kind->kind, "by",
-          act.by->name, "reason", err == MST_OK ? "" : ctx->text, NULL);
+  mst_log(err == MST_OK ? MST_LOG_INFO : MST_LOG_WARN, err == MST_OK ? "statement" : "statement-refused", "kind", kind->kind, "by", by,
+          "reason", err == MST_OK ? "" : ctx->text, NULL);
   return err;
 }
 

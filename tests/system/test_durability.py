@@ -60,10 +60,10 @@ def test_partition__heals__nothing_is_lost(tmp_path, network, full):
 def test_spool_bound__reached__the_loss_reported_equals_the_loss(tmp_path):
     with harness.Site(tmp_path) as site:
         site.start()
-        agent = site.agent("web-1", config={"interval": "100ms", "spool": {"max_size": "64KiB"}})
+        agent = site.agent("web-1", config={"interval": "100ms", "spool": {"max_size": "256KiB"}})
         harness.wait_until(lambda: site.hosts()["web-1"]["last_report_at"], 20, "the host reports")
         site.stop()
-        harness.wait_until(lambda: sum(map(len, harness.ledger(agent)[1].values())) > 20, 60, "the spool's bound is reached")
+        harness.wait_until(lambda: sum(map(len, harness.ledger(agent)[1].values())) > 20, 120, "the spool's bound is reached")
         site.start()
         harness.wait_until(lambda: harness.missing(site, agent) == [], 60, "the rest and the loss are told")
         agent.stop()

@@ -1,5 +1,5 @@
-/* A checklist from any text, with an overlay when the text has a line "---overlay---": an error or a checklist that a judge can be made of and
- * that gives a verdict. */
+/* A checklist from any text, with an overlay when the text has a line "---overlay---": an error or a checklist that a judge can be made of
+ * and that gives a verdict. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

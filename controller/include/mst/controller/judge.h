@@ -9,7 +9,8 @@
 /* ---- checklist ---- */
 typedef struct mst_checklist mst_checklist; /* immutable once loaded */
 
-/* Loads and compiles a checklist. overlay: a file that sets its variables (bounds), or NULL. Every error is in diags; NULL when there was one. */
+/* Loads and compiles a checklist. overlay: a file that sets its variables (bounds), or NULL. Every error is in diags; NULL when there was
+ * one. */
 mst_checklist *mst_checklist_load(const char *path, const char *overlay, mst_diags *diags);
 void mst_checklist_destroy(mst_checklist *checklist);
 const char *mst_checklist_name(const mst_checklist *checklist);
@@ -27,7 +28,8 @@ typedef struct mst_roster_host {
   const mst_label *labels; /* role and others; sorted by key */
   size_t label_count;
 } mst_roster_host;
-/* Selectors that match no host of this roster, too few hosts for a check's minimum: one line each in diags (lint, and refused at run start unless forced). */
+/* Selectors that match no host of this roster, too few hosts for a check's minimum: one line each in diags (lint, and refused at run start
+ * unless forced). */
 void mst_checklist_check_roster(const mst_checklist *checklist, const mst_roster_host *hosts, size_t count, mst_diags *diags);
 
 /* ---- the judge: a pure function kept incremental ---- */
@@ -41,25 +43,27 @@ typedef struct mst_judge_setup {
   const char *run_id;             /* copied */
   mst_wall start;                 /* of the run: a multiple of window_ns */
   int64_t window_ns;
-  int64_t grace_ns;               /* a window may be judged this long after its end */
+  int64_t grace_ns; /* a window may be judged this long after its end */
 } mst_judge_setup;
 
 mst_err mst_judge_create(const mst_judge_setup *setup, mst_judge **ret_judge, mst_errctx *ctx) MST_MUST_USE;
 void mst_judge_destroy(mst_judge *judge);
 
-/* That host (index into the roster) has defined this series at this time; the earliest one counts. Series stay expected from then on: deleting
- * windows does not make a series unknown. Rows of series that were never defined for a host are passed over, so define first: MST_ESTATE when
- * windows from defined_at on are judged already (a backlog that came late): forget the host's windows, define, and add them anew. MST_EABSENT
- * when the table has no such series. */
+/* That host (index into the roster) has defined this series at this time; the earliest one counts. Series stay expected from then on:
+ * deleting windows does not make a series unknown. Rows of series that were never defined for a host are passed over, so define first:
+ * MST_ESTATE when windows from defined_at on are judged already (a backlog that came late): forget the host's windows, define, and add them
+ * anew. MST_EABSENT when the table has no such series. */
 mst_err mst_judge_add_series(mst_judge *judge, size_t host, uint32_t series, mst_wall defined_at, mst_errctx *ctx) MST_MUST_USE;
 /* Adds a closed, sealed window of that host. Each (host, start) at most once: MST_EEXIST. Windows outside the period are passed over.
- * Any order gives the same results. MST_EMALFORMED when it is not of the run's grid. On MST_ENOMEM all windows of the host are forgotten. */
+ * Any order gives the same results. MST_EMALFORMED when it is not of the run's grid. On MST_ENOMEM all windows of the host are forgotten.
+ */
 mst_err mst_judge_add_window(mst_judge *judge, size_t host, const mst_window *window, mst_errctx *ctx) MST_MUST_USE;
 /* Forgets all windows of a host, so that they can be added anew after late data changed one. */
 void mst_judge_forget_windows(mst_judge *judge, size_t host);
 
 typedef enum mst_host_state { MST_HOST_OK, MST_HOST_REVOKED, MST_HOST_RELABELLED } mst_host_state;
-/* Live facts of a host: when its last report was received (0: never), its interval. Silence over 3 intervals is NO_DATA while the run is on. */
+/* Live facts of a host: when its last report was received (0: never), its interval. Silence over 3 intervals is NO_DATA while the run is
+ * on. */
 void mst_judge_set_host(mst_judge *judge, size_t host, mst_host_state state, mst_wall last_received_at, int64_t interval_ns);
 
 /* The run was ended before its time: it can only be NO_GO now. */
@@ -68,7 +72,7 @@ void mst_judge_end(mst_judge *judge, mst_wall ended_at);
 /* Operator statements that count for this run (attest, waive, na, sign-off, intervention), verified by the caller. */
 typedef struct mst_judge_statement {
   uint8_t id[MST_STATEMENT_ID_BYTES];
-  const char *kind, *subject;  /* subject: item id; "" for sign-off and intervention */
+  const char *kind, *subject;       /* subject: item id; "" for sign-off and intervention */
   const char *operator_name, *role; /* role under which it was signed */
   uint8_t key_id[16];
   mst_wall issued_at, expires_at, received_at;
@@ -79,7 +83,7 @@ mst_err mst_judge_set_statements(mst_judge *judge, const mst_judge_statement *li
 
 /* Imported documents, reduced to numbers and texts. */
 typedef struct mst_evidence_field {
-  const char *name;  /* "pass_ratio", "severity.high" */
+  const char *name; /* "pass_ratio", "severity.high" */
   bool is_number;
   double number;
   const char *text;
@@ -101,26 +105,27 @@ const char *mst_verdict_name(mst_verdict_kind verdict); /* "GO", "CONDITIONAL_GO
 
 typedef struct mst_item_result {
   const char *id, *title, *section;
-  char class;            /* S E H D R P as in checklist-map.tsv */
+  char class; /* S E H D R P as in checklist-map.tsv */
   bool critical;
-  bool counted;          /* in the denominator */
+  bool counted; /* in the denominator */
   mst_outcome outcome;
-  const char *value;     /* "63.1 % (p95, worst host web-1)"; for a table */
-  const char *bound;     /* "< 70 %" */
-  const char *reason;    /* one line for a person: why this outcome, and what to do */
+  const char *value;  /* "63.1 % (p95, worst host web-1)"; for a table */
+  const char *bound;  /* "< 70 %" */
+  const char *reason; /* one line for a person: why this outcome, and what to do */
 } mst_item_result;
 
 typedef struct mst_verdict mst_verdict;
 /* Evaluates everything at `now`; costs the number of items, not the length of the history. The caller destroys the result. */
 mst_err mst_judge_evaluate(mst_judge *judge, mst_wall now, mst_verdict **ret_verdict, mst_errctx *ctx) MST_MUST_USE;
 void mst_verdict_destroy(mst_verdict *verdict);
-mst_verdict_kind mst_verdict_get(const mst_verdict *verdict);        /* what decide answers now */
-mst_verdict_kind mst_verdict_so_far(const mst_verdict *verdict);     /* what it would be if the period ended now */
-bool mst_verdict_is_final(const mst_verdict *verdict);               /* no later input can change it */
+mst_verdict_kind mst_verdict_get(const mst_verdict *verdict);    /* what decide answers now */
+mst_verdict_kind mst_verdict_so_far(const mst_verdict *verdict); /* what it would be if the period ended now */
+bool mst_verdict_is_final(const mst_verdict *verdict);           /* no later input can change it */
 size_t mst_verdict_item_count(const mst_verdict *verdict);
 const mst_item_result *mst_verdict_item_at(const mst_verdict *verdict, size_t index);
 /* The canonical JSON of the whole result (keys sorted, no white space); the same inputs give the same bytes on any machine. The digest
- * that sign-offs are given on is that of the same document without sign-offs, times of evaluation and follow-ups. Texts live as long as the verdict. */
+ * that sign-offs are given on is that of the same document without sign-offs, times of evaluation and follow-ups. Texts live as long as the
+ * verdict. */
 const char *mst_verdict_json(const mst_verdict *verdict);
 mst_digest mst_verdict_digest(const mst_verdict *verdict);
 

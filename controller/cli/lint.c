@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <mst/common/alloc.h>
 #include <mst/common/diag.h>
@@ -41,22 +42,28 @@ lint_plan(linting *at, const char *file)
   mst_plan_set_destroy(mst_plan_set_load(file, &at->diags));
 }
 
-/* A controller's config, and the files that it names. */
+/* A file that a config names; one that cannot be read is the config's error already. */
+static bool
+can_read(const char *file)
+{
+  return file && access(file, R_OK) == 0;
+}
+
+/* A controller's config, and the files that it names, even when something else in it is wrong. */
 static void
 lint_config(linting *at, const char *file)
 {
   mst_controller_config config;
 
-  if (!mst_controller_config_load(file, &config, &at->diags)) {
-    mst_controller_config_done(&config);
-    return;
-  }
+  (void)!mst_controller_config_load(file, &config, &at->diags);
   for (size_t i = 0; i < config.checklists.count; i++) {
     const mst_controller_checklist *entry = (const mst_controller_checklist *)config.checklists.items + i;
+    if (!can_read(entry->file))
+      continue;
     lint_checklist(at, entry->file, entry->overlay);
     at->file_count += entry->overlay ? 2 : 1;
   }
-  if (config.plan) {
+  if (can_read(config.plan)) {
     lint_plan(at, config.plan);
     at->file_count++;
   }

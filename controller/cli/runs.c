@@ -126,7 +126,7 @@ int
 mst_cli_run(mst_cli *cli, int argc, char **argv)
 {
   const mst_cli_command *command = mst_cli_command_find("run");
-  const char *checklist = NULL, *commit = NULL, *by = NULL, *method = NULL, *backup = NULL, *reason = NULL;
+  const char *checklist = NULL, *commit = NULL, *by = NULL, *method = NULL, *backup = NULL, *date = NULL, *reason = NULL;
   bool force = false;
   const mst_cli_option options[] = {
       {"checklist", "NAME", "which checklist of the controller's config", &checklist, NULL},
@@ -134,12 +134,13 @@ mst_cli_run(mst_cli *cli, int argc, char **argv)
       {"deployed-by", "WHO", "who deployed", &by, NULL},
       {"method", "HOW", "automated or manual", &method, NULL},
       {"backup", "WHERE", "where the backup from before is", &backup, NULL},
+      {"deployment-date", "TIME", "when it was deployed", &date, NULL},
       {"force", NULL, "start though selectors match no host", NULL, &force},
       {"reason", "TEXT", "why the run is ended", &reason, NULL},
   };
   int count, code;
 
-  if (!mst_cli_options(cli, command, options, 7, argc, argv, &count, &code))
+  if (!mst_cli_options(cli, command, options, 8, argc, argv, &count, &code))
     return code;
   const char *verb = count > 0 ? argv[0] : "show";
   if (strcmp(verb, "list") == 0 && count == 1)
@@ -155,6 +156,7 @@ mst_cli_run(mst_cli *cli, int argc, char **argv)
     mst_cli_statement_add(&statement, "deployed_by", by);
     mst_cli_statement_add(&statement, "method", method);
     mst_cli_statement_add(&statement, "backup", backup);
+    mst_cli_statement_add(&statement, "deployment_date", date);
     mst_cli_statement_add(&statement, "force", force ? "true" : NULL);
     return mst_cli_statement_carry_out(cli, &statement, "started", "run");
   }

@@ -42,6 +42,16 @@ Test(lint, every_kind_of_file_that_is_good__is_clean)
   cr_expect_str_eq(rig.out, "0 errors in 3 files\n", "and the files that it names");
 }
 
+Test(lint, config_with_an_error__has_those_of_the_files_that_it_names_too)
+{
+  char listed[128], config[256];
+
+  snprintf(listed, sizeof listed, "%s", file("c.yml", "checklist: c\nfrob: 1\n"));
+  snprintf(config, sizeof config, "listen: [nowhere]\nchecklists: [{name: c, file: %s}]\n", listed);
+  cr_expect_eq(run("lint", file("m.yml", config), NULL), MST_EXIT_ERROR);
+  cr_expect(printed("\"nowhere\" is no listener") && printed("frob: unknown key"), "%s", rig.out);
+}
+
 Test(lint, shipped_files__are_clean)
 {
   cr_expect_eq(run("lint", MST_SOURCE_DIR "/config/checklists/genesis-staging.yml", MST_SOURCE_DIR "/config/checklists/host-baseline.yml",

@@ -9,6 +9,8 @@
 static const int64_t future_tolerance_ns = 5 * MST_NS_PER_S;
 /* Late data waits this long for more of its kind before its window is closed again. */
 static const int64_t late_pause_ns = 1 * MST_NS_PER_S;
+/* How long an agent waits that comes while too many windows are open. */
+static const int64_t overload_retry_ns = 30 * MST_NS_PER_S;
 
 static bool
 refuse_time(const mst_core *core, mst_job *job)
@@ -88,13 +90,15 @@ due_time(const mst_core *core, mst_wall start, mst_wall now)
   return (mst_wall){due > now.ns ? due : now.ns + late_pause_ns};
 }
 
-/* A limit is the agent's trouble; anything else that can go wrong here is ours. */
+/* A limit of the agent's own is refused, one of ours makes it wait; anything else that can go wrong here fails the batch. */
 static mst_err
 refuse_limit(mst_job *job, mst_err err, const mst_errctx *why)
 {
   if (err == MST_ELIMIT)
     mst_job_refuse(job, MST_REFUSED_LIMIT, "%s", why->text);
-  return err == MST_ELIMIT ? MST_OK : err;
+  else if (err == MST_ESTATE)
+    mst_job_later(job, overload_retry_ns, "%s", why->text);
+  return err == MST_ELIMIT || err == MST_ESTATE ? MST_OK : err;
 }
 
 static mst_err

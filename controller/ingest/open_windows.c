@@ -153,7 +153,7 @@ make_window(mst_open_windows *windows, uint32_t agent, mst_wall start, bool is_h
             mst_errctx *ctx)
 {
   if (windows->index.used >= MST_OPEN_WINDOWS_MAX)
-    return mst_fail(ctx, MST_ELIMIT, "over %d windows wait to be closed", MST_OPEN_WINDOWS_MAX);
+    return mst_fail(ctx, MST_ESTATE, "over %d windows wait to be closed", MST_OPEN_WINDOWS_MAX);
   mst_open_window *window = mst_alloc(1, sizeof *window);
   if (!window)
     return mst_fail(ctx, MST_ENOMEM, "out of memory for an open window");

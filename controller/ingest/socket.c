@@ -39,7 +39,8 @@ struct mst_ingest {
   mst_workers *workers;
   pthread_mutex_t lock;
   pthread_cond_t idle;
-  bool is_stopping;
+  bool is_stopping; /* no slot waits for another envelope */
+  bool is_closing;  /* answers are no longer sent */
   uint32_t active; /* slots that are not idle */
   uint32_t listener_count;
   nng_listener *listeners;
@@ -83,9 +84,20 @@ finish(mst_job *job, const mst_buf *answer)
     receive(s); /* a context that receives again lets go of the request that it did not answer */
     return;
   }
-  atomic_store(&s->phase, PHASE_SEND);
-  nng_aio_set_msg(s->aio, reply);
-  nng_ctx_send(s->context, s->aio);
+  /* Under the lock that a stop takes before it closes the socket: nng 1.5.2 lets go of the context at the end of nng_ctx_send, after the peer
+   * may have its answer and we may be idle already; closing the socket in between takes the mutex away from under it. */
+  pthread_mutex_lock(&s->ingest->lock);
+  bool is_closing = s->ingest->is_closing;
+  if (!is_closing) {
+    atomic_store(&s->phase, PHASE_SEND);
+    nng_aio_set_msg(s->aio, reply);
+    nng_ctx_send(s->context, s->aio);
+  }
+  pthread_mutex_unlock(&s->ingest->lock);
+  if (is_closing) {
+    nng_msg_free(reply);
+    receive(s);
+  }
 }
 
 static void
@@ -285,6 +297,10 @@ mst_ingest_stop(mst_ingest *ingest)
     if (atomic_load(&ingest->slots[i].phase) == PHASE_RECEIVE)
       nng_aio_cancel(ingest->slots[i].aio);
   wait_idle(ingest, true);
+  /* Nobody is inside nng_ctx_send while we hold the lock, and from now on nobody enters it. */
+  pthread_mutex_lock(&ingest->lock);
+  ingest->is_closing = true;
+  pthread_mutex_unlock(&ingest->lock);
   if (ingest->is_open)
     (void)nng_close(ingest->socket);
   wait_idle(ingest, false); /* a peer that does not read its answer holds nothing up now */

@@ -41,7 +41,7 @@ struct mst_ingest {
   pthread_cond_t idle;
   bool is_stopping; /* no slot waits for another envelope */
   bool is_closing;  /* answers are no longer sent */
-  uint32_t active; /* slots that are not idle */
+  uint32_t active;  /* slots that are not idle */
   uint32_t listener_count;
   nng_listener *listeners;
   uint32_t slot_count;
@@ -84,8 +84,8 @@ finish(mst_job *job, const mst_buf *answer)
     receive(s); /* a context that receives again lets go of the request that it did not answer */
     return;
   }
-  /* Under the lock that a stop takes before it closes the socket: nng 1.5.2 lets go of the context at the end of nng_ctx_send, after the peer
-   * may have its answer and we may be idle already; closing the socket in between takes the mutex away from under it. */
+  /* Under the lock that a stop takes before it closes the socket: nng 1.5.2 lets go of the context at the end of nng_ctx_send, after the
+   * peer may have its answer and we may be idle already; closing the socket in between takes the mutex away from under it. */
   pthread_mutex_lock(&s->ingest->lock);
   bool is_closing = s->ingest->is_closing;
   if (!is_closing) {

@@ -140,3 +140,21 @@ Test(hosts, span_of_later_hours__is_pending_until_it_begins)
   mst_verdict_destroy(verdict);
   rig_destroy(world);
 }
+
+/* It might have said that the thing is gone, as another host does. */
+Test(hosts, last_value_that_is_missing_on_one_host__is_not_carried_by_the_others)
+{
+  for (int absent = 0; absent < 2; absent++) {
+    char yaml[1024];
+    rig *world = rig_create(rig_one_check("signal: x, stat: last, target: \"> 5\", combine: max", yaml), "api api");
+    for (uint32_t host = 0; host < 2; host++) {
+      uint32_t series = rig_series(world, host, "x", MST_SIGNAL_GAUGE, "", "");
+      rig_fill(world, host, 0, 59, series, 10);
+      if (host == 0)
+        rig_fill(world, host, 59, 60, series, 10);
+      else if (absent)
+        rig_missing(world, host, 59, 0, series, MST_SAMPLE_ABSENT);
+    }
+    rig_expect_after_the_hour(world, MST_NO_DATA, "web-2");
+  }
+}

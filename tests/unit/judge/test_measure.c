@@ -184,6 +184,44 @@ Test(measure, sample_that_could_not_be_read__leaves_a_maximum_unknown)
   rig_expect_after_the_hour(world, MST_NO_DATA, "could be read");
 }
 
+Test(measure, sample_that_could_not_be_read__leaves_a_trend_s_bucket_open)
+{
+  char yaml[1024];
+  rig *world = rig_create(rig_one_check("signal: x, stat: cv, target: \"< 50%\", trend: {bucket: 2m}", yaml), "api");
+  uint32_t series = rig_series(world, 0, "x", MST_SIGNAL_GAUGE, "", "");
+
+  rig_fill(world, 0, 0, 59, series, 10);
+  rig_number(world, 0, 59, 0, series, 10);
+  rig_missing(world, 0, 59, 1, series, MST_SAMPLE_ERROR);
+  rig_expect_after_the_hour(world, MST_NO_DATA, "1m of 1h missing");
+}
+
+Test(measure, window_of_absence_and_error__is_missing)
+{
+  char yaml[1024];
+  rig *world = rig_create(rig_one_check("signal: x, stat: max, target: \"< 50\"", yaml), "api");
+  uint32_t series = rig_series(world, 0, "x", MST_SIGNAL_GAUGE, "", "");
+
+  rig_fill(world, 0, 0, 59, series, 10);
+  rig_missing(world, 0, 59, 0, series, MST_SAMPLE_ABSENT);
+  rig_missing(world, 0, 59, 1, series, MST_SAMPLE_ERROR);
+  rig_expect_after_the_hour(world, MST_NO_DATA, "1m of 1h missing");
+}
+
+Test(measure, silence_of_the_host_before_a_series_was_defined__is_missing_too)
+{
+  char yaml[1024];
+  rig *world = rig_create(rig_one_check("signal: x, stat: max, target: \"< 50\"", yaml), "api");
+  uint32_t other = rig_series(world, 0, "other", MST_SIGNAL_GAUGE, "", ""),
+           late = rig_intern(world, "x", MST_SIGNAL_GAUGE, "", INT32_MIN, "");
+
+  rig_define(world, 0, late, 40);
+  rig_fill(world, 0, 0, 20, other, 1);
+  rig_fill(world, 0, 22, 60, other, 1);
+  rig_fill(world, 0, 40, 60, late, 10);
+  rig_expect_after_the_hour(world, MST_NO_DATA, "2m of 22m missing");
+}
+
 Test(measure, thing_that_is_gone__is_not_present_and_has_no_last_value)
 {
   static const struct {
@@ -290,6 +328,48 @@ Test(measure, ratio_of_counters__counts_what_came_over_the_edges_of_windows)
   cr_expect(strncmp(rig_item(verdict, "a")->value, "2.542 %", 7) == 0, "%s", rig_item(verdict, "a")->value);
   mst_verdict_destroy(verdict);
   rig_destroy(world);
+}
+
+/* What counters grew over the edge of a gap belongs to nobody knows which window, so the window behind it is as bad as a missing one. */
+Test(measure, ratio_of_counters__does_not_trust_the_window_behind_a_gap)
+{
+  static const struct {
+    uint32_t gap_from, gap_to;
+    const char *target;
+    mst_outcome outcome;
+  } ways[] = {
+      {30, 32, "<= 5%", MST_PASS}, {30, 32, "< 5%", MST_NO_DATA}, /* two missing and one behind them, of 60 */
+      {0, 1, "<= 3.4%", MST_PASS}, {0, 1, "<= 3.3%", MST_NO_DATA}, {59, 60, "<= 1.7%", MST_PASS}, {59, 60, "<= 1.6%", MST_NO_DATA},
+  };
+
+  for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+    char yaml[1024], check[200];
+    snprintf(check, sizeof check, "signal: err, of: {signal: req}, stat: ratio, target: \"%s\"", ways[i].target);
+    rig *world = rig_create(rig_one_check(check, yaml), "api");
+    uint32_t err = rig_series(world, 0, "err", MST_SIGNAL_COUNTER, "", ""), req = rig_series(world, 0, "req", MST_SIGNAL_COUNTER, "", "");
+    for (uint32_t window = 0; window < 60; window++) {
+      if (window >= ways[i].gap_from && window < ways[i].gap_to)
+        continue;
+      rig_fill(world, 0, window, window + 1, err, 0);
+      for (uint32_t column = 0; column < RIG_MAX_COLUMNS; column++)
+        rig_number(world, 0, window, column, req, 6 * window + column);
+    }
+    rig_expect_after_the_hour(world, ways[i].outcome, "");
+  }
+}
+
+/* A fall, which is all that tells of a restart where the start is not known, may lie within the gap. */
+Test(measure, counter_of_unknown_start__does_not_bridge_a_gap)
+{
+  char yaml[1024];
+  rig *world = rig_create(rig_one_check("signal: x, stat: increase, target: \"<= 59\"", yaml), "api");
+  uint32_t series = rig_intern(world, "x", MST_SIGNAL_COUNTER, "", INT32_MIN, "");
+
+  rig_define(world, 0, series, 0);
+  for (uint32_t window = 0; window < 60; window++)
+    if (window != 30)
+      rig_fill(world, 0, window, window + 1, series, window);
+  rig_expect_after_the_hour(world, MST_NO_DATA, "missing");
 }
 
 Test(measure, distribution__is_decided_by_its_buckets_and_exact_extremes)

@@ -127,6 +127,36 @@ Test(trend, intervals__bound_every_sample_from_them)
   }
 }
 
+/* What is missing may hold anything, so a trend that was possible stays so; ties that break must not hide it. */
+Test(trend, widening_an_interval__never_makes_a_trend_impossible)
+{
+  uint64_t dice = rig_seed("widening");
+  mst_interval intervals[MAX_POINTS];
+  double scratch[MAX_POINTS * MAX_POINTS];
+  size_t possible = 0;
+
+  for (int round = 0; round < 30000; round++) {
+    size_t count = 8 + rig_below(&dice, 6);
+    uint32_t levels = 2 + rig_below(&dice, 4);
+    for (size_t i = 0; i < count; i++) {
+      double value = rig_below(&dice, levels) + (i >= count / 2 ? rig_below(&dice, 3) : 0);
+      intervals[i] = (mst_interval){.lo = value, .hi = value, .at = (uint32_t)i};
+    }
+    for (int step = 0; step < 4; step++) {
+      bool before[] = {mst_trend_is_possible(intervals, count, z95, false), mst_trend_is_possible(intervals, count, z95, true)};
+      double greatest = mst_theil_sen(intervals, count, false, scratch), least = mst_theil_sen(intervals, count, true, scratch);
+      mst_interval *wider = &intervals[rig_below(&dice, (uint32_t)count)];
+      wider->lo -= rig_below(&dice, 2);
+      wider->hi += rig_below(&dice, 2);
+      cr_assert(!before[0] || mst_trend_is_possible(intervals, count, z95, false), "round %d", round);
+      cr_assert(!before[1] || mst_trend_is_possible(intervals, count, z95, true), "round %d", round);
+      cr_assert(mst_theil_sen(intervals, count, false, scratch) >= greatest && mst_theil_sen(intervals, count, true, scratch) <= least);
+      possible += before[0] || before[1];
+    }
+  }
+  cr_expect(possible > 1000);
+}
+
 Test(trend, median_interval__holds_the_median_of_every_completion)
 {
   static const double three[] = {1, 2, 4};

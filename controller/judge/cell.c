@@ -126,6 +126,9 @@ mst_cell_create(const mst_check *check, const mst_grid *grid, const mst_series *
   cell->window_ns = grid->window_ns;
   cell->unfit = find_unfit(check, first);
   cell->family = mst_family_for(&check->measure, check->bounds.target.type == MST_TARGET_TEXT, first->kind);
+  cell->hold = 1;
+  if (check->measure.every_ns > grid->window_ns)
+    cell->hold = (uint32_t)((check->measure.every_ns + grid->window_ns - 1) / grid->window_ns);
   mst_span_windows(&check->measure.span, grid, &cell->from, &cell->to, &cell->slide);
   cell->span_start.ns = grid->start.ns + (int64_t)cell->from * grid->window_ns;
   mst_weight_limits(cell->bounds, cell->limits);
@@ -146,6 +149,7 @@ mst_cell_destroy(mst_cell *cell)
   if (!cell)
     return;
   mst_streaks_done(&cell->runs);
+  mst_streaks_done(&cell->troubled);
   mst_free(cell->ring);
   mst_free(cell->ring_windows);
   mst_trend_destroy(cell->trend);
@@ -280,6 +284,27 @@ keep(mst_cell *cell, uint32_t index, mst_payload *payload, mst_errctx *ctx)
   return MST_OK;
 }
 
+/* It was due here and could not be read. */
+static mst_err
+note_trouble(mst_cell *cell, uint32_t index, mst_errctx *ctx)
+{
+  if (cell->hold == 1)
+    return MST_OK;
+  return mst_streaks_add(&cell->troubled, index, NULL, NULL, NULL, ctx);
+}
+
+/* Whether the window has something to keep; fills the zeroed payload. */
+static bool
+observe(mst_cell *cell, const mst_sight *sight, mst_payload *payload)
+{
+  bool last = cell->family == &mst_family_last, ratio = cell->family == &mst_family_ratio;
+
+  if (sight->ok + sight->absent == 0 || (sight->ok == 0 && sight->error > 0 && !last))
+    return false;
+  /* A thing that is said to be gone leaves a window without a value, which is no missing one. */
+  return (sight->ok == 0 && !last && !ratio) || cell->family->observe(cell, sight, payload);
+}
+
 mst_err
 mst_cell_add(mst_cell *cell, const mst_window *window, uint32_t index, const mst_window_row *const *rows, bool thin, mst_errctx *ctx)
 {
@@ -288,20 +313,15 @@ mst_cell_add(mst_cell *cell, const mst_window *window, uint32_t index, const mst
   const mst_window_row *found[MST_MEMBERS_MAX];
   const mst_member *members[MST_MEMBERS_MAX];
   mst_sight sight = {.window = window, .index = index, .start = mst_window_start(window), .rows = found, .members = members};
-  bool last = cell->family == &mst_family_last, ratio = cell->family == &mst_family_ratio;
 
   if (index < cell->from || index >= cell->to || cell->unfit != MST_WHY_HOLDS)
     return MST_OK;
   look(cell, rows, found, members, &sight);
-  if (sight.ok + sight.absent == 0)
+  if (sight.count == 0)
     return MST_OK;
-  uint32_t size = cell->trend ? cell->family->payload_bytes : cell->runs.stride_bytes;
-  memset(bytes, 0, size);
-  /* A thing that is said to be gone leaves a window without a value, which is no missing one. */
-  if ((sight.ok > 0 || last || ratio) && !cell->family->observe(cell, &sight, payload))
-    return MST_OK;
-  if (sight.ok == 0 && sight.error > 0 && !last)
-    return MST_OK;
+  memset(bytes, 0, cell->trend ? cell->family->payload_bytes : cell->runs.stride_bytes);
+  if (!observe(cell, &sight, payload))
+    return note_trouble(cell, index, ctx);
   payload->windows = sight.ok > 0;
   payload->uncertain = sight.ok > 0 && sight.error > 0;
   payload->absent = sight.ok == 0;
@@ -313,6 +333,7 @@ void
 mst_cell_clear(mst_cell *cell)
 {
   mst_streaks_clear(&cell->runs);
+  mst_streaks_clear(&cell->troubled);
   if (cell->ring)
     memset(cell->ring_windows, 0, cell->ring_slots * sizeof *cell->ring_windows);
   if (cell->trend)

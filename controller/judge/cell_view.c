@@ -25,13 +25,17 @@ typedef struct missing_context {
   uint32_t defined; /* window from which the series is expected wherever its host reports */
 } missing_context;
 
-/* Of windows that the cell does not have: those in which its host reported nothing, and all since the series was defined. */
+/* Of the windows of a gap, from which the cell has nothing: those in which its host reported nothing, and those in which a sample was due.
+ * A sample stands for `hold` windows; before the first it is due from its definition, or from the span's begin, on. */
 static uint32_t
 lost(const missing_context *context, uint32_t from, uint32_t to)
 {
-  uint32_t before = context->defined < from ? from : context->defined > to ? to : context->defined;
+  uint32_t due = (context->defined < from ? from : context->defined > to ? to : context->defined) + (context->cell->hold - 1);
 
-  return (before - from) - mst_streaks_present(context->host, from, before) + (to - before);
+  if (due > to)
+    due = to;
+  return (due - from) - mst_streaks_present(context->host, from, due) + mst_streaks_present(&context->cell->troubled, from, due) +
+         (to - due);
 }
 
 static uint32_t
@@ -39,16 +43,20 @@ missing_windows(const void *opaque, uint32_t from, uint32_t to)
 {
   const missing_context *context = opaque;
   const mst_streaks *runs = &context->cell->runs;
-  uint32_t missing = 0, at = from;
+  uint32_t missing = 0, gap = context->cell->from, at;
 
-  for (uint32_t i = 0; i < runs->count && at < to; i++) {
-    if (runs->list[i].end <= at)
-      continue;
-    if (runs->list[i].first > at)
-      missing += lost(context, at, runs->list[i].first < to ? runs->list[i].first : to);
-    at = runs->list[i].end;
+  /* Gaps are looked at whole, for what is due in them hangs on where they begin, and then cut to the range. */
+  for (uint32_t i = 0; i <= runs->count && gap < to; i++) {
+    uint32_t gap_end = i < runs->count ? runs->list[i].first : to;
+    at = gap > from ? gap : from;
+    if (gap_end > to)
+      gap_end = to;
+    if (gap_end > at)
+      missing += lost(context, gap, gap_end) - (at > gap ? lost(context, gap, at) : 0);
+    if (i < runs->count)
+      gap = runs->list[i].end;
   }
-  return at < to ? missing + lost(context, at, to) : missing;
+  return missing;
 }
 
 static uint32_t
@@ -152,21 +160,25 @@ fold(const void *cell_opaque, mst_payload *into, const mst_payload *from, bool f
 
 /* All of the span as one payload; false when there is nothing. */
 static bool
-fold_all(const mst_cell *cell, const mst_view *view, mst_payload *into)
+fold_all(const missing_context *context, const mst_view *view, mst_payload *into)
 {
+  const mst_cell *cell = context->cell;
   bool first = true;
   uint32_t before = 0;
 
   if (!cell->ring) {
-    for (uint32_t i = 0; i < cell->runs.count; i++)
-      fold(cell, into, mst_streaks_payload(&cell->runs, i), i == 0, false);
+    for (uint32_t i = 0; i < cell->runs.count; i++) {
+      bool adjacent = i > 0 && lost(context, cell->runs.list[i - 1].end, cell->runs.list[i].first) == 0;
+      fold(cell, into, mst_streaks_payload(&cell->runs, i), i == 0, adjacent);
+    }
     return cell->runs.count > 0;
   }
   for (uint32_t window = view->from; window < view->to; window++) {
     uint32_t slot = window % cell->ring_slots;
     if (cell->ring_windows[slot] != window + 1)
       continue;
-    fold(cell, into, (const mst_payload *)(const void *)(cell->ring + (size_t)slot * cell->runs.stride_bytes), first, before == window);
+    fold(cell, into, (const mst_payload *)(const void *)(cell->ring + (size_t)slot * cell->runs.stride_bytes), first,
+         !first && lost(context, before, window) == 0);
     first = false;
     before = window + 1;
   }
@@ -185,7 +197,7 @@ mst_cell_estimate(const mst_cell *cell, const mst_streaks *host, const mst_view 
     estimate.why = cell->unfit;
   else if (cell->trend)
     mst_trend_estimate(cell, view, missing_windows, &context, &estimate);
-  else if (fold_all(cell, view, payload))
+  else if (fold_all(&context, view, payload))
     cell->family->estimate(cell, payload, view, &estimate);
   if (!estimate.known && estimate.why == MST_WHY_NO_VALUE && view->missing == view->expected && view->expected > 0)
     estimate.why = MST_WHY_MISSING;

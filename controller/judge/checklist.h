@@ -51,6 +51,7 @@ typedef struct mst_check_measure {
   mst_select hosts;
   bool measuring; /* hosts: only those that have such a series */
   int64_t least_hosts, least_series;
+  int64_t every_ns; /* a sample is expected at least so often; 0: in every window */
   mst_combine series, combine;
   int64_t quorum;      /* a count of hosts, when quorum_ratio is 0 */
   uint32_t quorum_ppm; /* a share of the hosts, in millionths */

@@ -58,6 +58,7 @@ typedef struct mst_cell {
   uint32_t from, to; /* fixed span: its windows; sliding: the whole period's */
   uint32_t slide;    /* sliding span: its windows, else 0 */
   uint32_t bucket;   /* trend: windows a bucket */
+  uint32_t hold;     /* windows for which a sample stands: 1, or more where it is sampled less often */
   mst_wall span_start;
   int64_t window_ns;
   mst_signal_kind kind; /* of a ratio: that of its first series */
@@ -66,6 +67,7 @@ typedef struct mst_cell {
   mst_member *members; /* by lineage, start */
   uint32_t member_count;
   int unfit;              /* mst_why when its series and the check do not go together; else 0 */
+  mst_streaks troubled;   /* with hold > 1: windows in which it could not be read, which no sample before them excuses */
   mst_streaks runs;       /* fixed spans and trends */
   uint8_t *ring;          /* sliding: ring_slots payloads */
   uint32_t *ring_windows; /* window + 1 of each slot, 0: empty */

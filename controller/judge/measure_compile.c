@@ -26,6 +26,11 @@ static const mst_config_field measure_fields[] = {
      .type = MST_CONFIG_NODE,
      .offset = offsetof(mst_measure_keys, over),
      .help = "period, hours A-B, or the last so much time (10m)"},
+    {.key = "every",
+     .type = MST_CONFIG_DURATION,
+     .offset = offsetof(mst_measure_keys, every_ns),
+     .max = 7 * 86400e9,
+     .help = "How often at least it is sampled, where that is less than every window"},
     {.key = "hosts",
      .type = MST_CONFIG_NODE,
      .offset = offsetof(mst_measure_keys, hosts),
@@ -295,6 +300,7 @@ fill(const mst_yaml_node *node, mst_measure_keys *keys, mst_compile *compile, ms
   keys->signal = NULL;
   measure->least_hosts = keys->least_hosts;
   measure->least_series = keys->least_series;
+  measure->every_ns = keys->every_ns;
   measure->weigh_samples = keys->weight == 1;
   measure->needs_coverage =
       !mst_stat_is_momentary(measure->stat) && (!mst_stat_weighs_windows(measure->stat) || keys->coverage > 0 || keys->max_gap_ns > 0);

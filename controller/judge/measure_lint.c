@@ -126,19 +126,36 @@ check_bounds(const mst_measure_keys *keys, const mst_check *check, mst_diags *di
     check_unit(&bounds->critical, measure, keys->stat, keys->critical, diags);
 }
 
+static int64_t
+span_length(const mst_compile *compile, const mst_check_measure *measure)
+{
+  int64_t period = compile->list->file.period_ns;
+
+  if (measure->span.type == MST_SPAN_HOURS)
+    return measure->span.to_ns - measure->span.from_ns;
+  return measure->span.type == MST_SPAN_SLIDING && measure->span.length_ns < period ? measure->span.length_ns : period;
+}
+
+/* A span without a sample in it would be NO_DATA for good. */
+static void
+check_every(const mst_yaml_node *node, const mst_compile *compile, const mst_check_measure *measure, mst_diags *diags)
+{
+  char every[MST_TIME_TEXT_BYTES], length[MST_TIME_TEXT_BYTES];
+
+  if (measure->every_ns > span_length(compile, measure))
+    mst_yaml_complain(diags, mst_yaml_node_get(node, "every"), "sampled every %s, a span of %s may hold no sample",
+                      mst_duration_format(measure->every_ns, every), mst_duration_format(span_length(compile, measure), length));
+}
+
 static void
 check_trend(const mst_yaml_node *node, const mst_measure_keys *keys, const mst_compile *compile, const mst_check_measure *measure,
             mst_diags *diags)
 {
-  int64_t least = measure->stat == MST_STAT_SLOPE ? MST_SLOPE_LEAST_BUCKETS : MST_CV_LEAST_BUCKETS, length = compile->list->file.period_ns;
+  int64_t least = measure->stat == MST_STAT_SLOPE ? MST_SLOPE_LEAST_BUCKETS : MST_CV_LEAST_BUCKETS, length = span_length(compile, measure);
   char bucket[MST_TIME_TEXT_BYTES];
 
   if (measure->bucket_ns == 0)
     return;
-  if (measure->span.type == MST_SPAN_HOURS)
-    length = measure->span.to_ns - measure->span.from_ns;
-  if (measure->span.type == MST_SPAN_SLIDING && measure->span.length_ns < length)
-    length = measure->span.length_ns;
   if (length / measure->bucket_ns < least)
     mst_yaml_complain(diags, keys->trend ? keys->trend : node,
                       "the span holds %lld buckets of %s; stat %s needs at least %lld: set a smaller trend.bucket",
@@ -170,5 +187,6 @@ mst_measure_lint(const mst_yaml_node *node, const mst_measure_keys *keys, mst_co
   check_bounds(keys, check, diags);
   check_trend(node, keys, compile, &check->measure, diags);
   check_baseline(keys, &check->measure, diags);
+  check_every(node, compile, &check->measure, diags);
   return diags->count + diags->dropped == before;
 }

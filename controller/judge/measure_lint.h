@@ -10,7 +10,7 @@ enum { MST_SLOPE_LEAST_BUCKETS = 8, MST_CV_LEAST_BUCKETS = 2, MST_TREND_MOST_BUC
 typedef struct mst_measure_keys {
   char *signal, *stat, *series, *combine;
   const mst_yaml_node *where, *over, *hosts, *of, *state, *target, *critical, *trend, *baseline;
-  int64_t least_hosts, least_series, max_gap_ns;
+  int64_t least_hosts, least_series, max_gap_ns, every_ns;
   double coverage;
   int weight;
 } mst_measure_keys;

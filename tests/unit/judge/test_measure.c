@@ -157,6 +157,42 @@ Test(measure, series_that_stops__is_missing_from_then_on)
   rig_expect_after_the_hour(world, MST_NO_DATA, "1m of 1h missing");
 }
 
+/* A thing that is sampled every fifth minute: what lies between two samples is not missing, a sample that does not come is. */
+Test(measure, slow_sampling__is_expected_as_often_as_the_check_says)
+{
+  static const struct {
+    const char *check;
+    uint32_t lost, broken; /* windows whose sample does not come, cannot be read; 99: none */
+    mst_outcome outcome;
+    const char *said;
+  } ways[] = {
+      {"stat: max, target: \"< 50\", every: 5m", 99, 99, MST_PASS, "holds"},
+      {"stat: last, target: \"< 50\", every: 5m", 99, 99, MST_PASS, "holds"},
+      {"stat: changes, target: \"== 0\", every: 6m", 99, 99, MST_PASS, "holds"},
+      {"stat: p90, target: \"< 50\", every: 5m", 99, 99, MST_PASS, "holds"},
+      {"stat: max, target: \"< 50\"", 99, 99, MST_NO_DATA, "20 % of the windows"},
+      {"stat: max, target: \"< 50\", every: 5m", 30, 99, MST_NO_DATA, "5m of 16m missing"},
+      {"stat: last, target: \"< 50\", every: 5m", 55, 99, MST_NO_DATA, "missing"},
+      {"stat: last, target: \"< 50\", every: 5m", 30, 99, MST_PASS, "holds"},
+      {"stat: max, target: \"< 50\", every: 20m", 99, 30, MST_NO_DATA, "1m of 12m missing"},
+  };
+
+  for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+    char yaml[1024], check[200];
+    snprintf(check, sizeof check, "signal: x, coverage: 50%%, %s", ways[i].check);
+    rig *world = rig_create(rig_one_check(check, yaml), "api");
+    uint32_t other = rig_series(world, 0, "other", MST_SIGNAL_GAUGE, "", ""), series = rig_series(world, 0, "x", MST_SIGNAL_GAUGE, "", "");
+    rig_fill(world, 0, 0, 60, other, 1);
+    for (uint32_t window = 0; window < 60; window += 5) {
+      if (window == ways[i].broken)
+        rig_missing(world, 0, window, 0, series, MST_SAMPLE_ERROR);
+      else if (window != ways[i].lost)
+        rig_number(world, 0, window, 0, series, 10);
+    }
+    rig_expect_after_the_hour(world, ways[i].outcome, ways[i].said);
+  }
+}
+
 Test(measure, absent_thing__is_exempt_and_one_that_cannot_be_read_is_missing)
 {
   static const mst_sample_status statuses[] = {MST_SAMPLE_ABSENT, MST_SAMPLE_ERROR};

@@ -31,6 +31,10 @@ static RIG_UNUSED const struct shape shapes[] = {
     {"signal: g, stat: present", "", 2, 1, true, false},
     {"signal: g, stat: cv, trend: {bucket: 2m}", "%", 21, 5, true, false},
     {"signal: g, stat: slope, trend: {bucket: 2m, confidence: 90%}", "%/h", 3, 100, false, false},
+    {"signal: w, stat: last, every: 3m", "", 7, 1, true, false},
+    {"signal: w, stat: max, every: 3m", "", 7, 1, true, false},
+    {"signal: w, stat: p90, every: 4m", "", 7, 1, false, false},
+    {"signal: w, stat: changes, every: 3m", "", 10, 1, true, false},
     {"signal: u.utilization, stat: min", "%", 11, 10, true, false},
     {"signal: u.utilization, stat: max", "%", 11, 10, true, false},
     {"signal: u.utilization, stat: avg", "%", 21, 5, true, false},
@@ -92,6 +96,7 @@ write_check(uint64_t *seed, char *buf, size_t size)
   static const char *const spans[] = {"", ", over: 5m", ", over: hours 0-0.2", ", over: hours 0.2-0.4"};
   static const char *const ways[] = {
       "", ", combine: any", ", combine: quorum 2", ", series: any", ", combine: sum", ", combine: avg", ", combine: max", ", series: sum"};
+  static const char *const rates[] = {"", "", "", ", every: 2m", ", every: 4m"};
   static const char *const coverages[] = {"", ", coverage: 50%, max_gap: 1h", ", coverage: 100%"};
   const struct shape *shape = &shapes[rig_below(seed, sizeof shapes / sizeof shapes[0])];
   bool trend = strstr(shape->keys, "trend") != NULL, samples = strstr(shape->keys, "samples") != NULL;
@@ -103,8 +108,8 @@ write_check(uint64_t *seed, char *buf, size_t size)
   if (shape->ratio && (way == 3 || way == 7 || (way == 4 && !samples)))
     way = 0;
   write_bounds(shape, seed, bounds, sizeof bounds);
-  snprintf(buf, size, "%s, %s%s%s%s", shape->keys, bounds, trend ? "" : spans[rig_below(seed, 4)], ways[way],
-           coverages[rig_below(seed, 3)]);
+  snprintf(buf, size, "%s, %s%s%s%s%s", shape->keys, bounds, trend ? "" : spans[rig_below(seed, 4)], ways[way],
+           coverages[rig_below(seed, 3)], strstr(shape->keys, "every") ? "" : rates[rig_below(seed, 5)]);
 }
 
 static RIG_UNUSED char *
@@ -154,6 +159,7 @@ put_counter(rig *world, uint64_t *seed, uint32_t host, uint32_t window, uint32_t
 
 typedef struct host_data {
   uint32_t gauge[2], share, dist, state;
+  uint32_t slow, phase; /* of every third window */
   rising known, unknown, err, req;
   bool failing;
 } host_data;
@@ -169,6 +175,8 @@ put_column(rig *world, uint64_t *seed, uint32_t host, uint32_t window, uint32_t 
   for (uint32_t i = 0; i < 2; i++)
     if (put_or_lose(world, seed, host, window, column, data->gauge[i], trouble))
       rig_number(world, host, window, column, data->gauge[i], rig_below(seed, 6));
+  if (column == 0 && window % 3 == data->phase && put_or_lose(world, seed, host, window, column, data->slow, trouble))
+    rig_number(world, host, window, column, data->slow, rig_below(seed, 6));
   if (put_or_lose(world, seed, host, window, column, data->share, trouble))
     rig_number(world, host, window, column, data->share, rig_below(seed, 6) / 4.0); /* some over 1 */
   if (put_or_lose(world, seed, host, window, column, data->state, trouble))
@@ -207,6 +215,8 @@ static RIG_UNUSED void
 put_host(rig *world, uint64_t *seed, uint32_t host, uint32_t trouble, uint32_t gaps)
 {
   host_data data = {.share = rig_series(world, host, "u.utilization", MST_SIGNAL_GAUGE, "1", ""),
+                    .slow = rig_series(world, host, "w", MST_SIGNAL_GAUGE, "", ""),
+                    .phase = rig_below(seed, 3),
                     .dist = rig_series(world, host, "d", MST_SIGNAL_DISTRIBUTION, "s", ""),
                     .state = rig_series(world, host, "s", MST_SIGNAL_STATE, "1", ""),
                     .unknown = {.series = rig_intern(world, "z", MST_SIGNAL_COUNTER, "", INT32_MIN, "")}};

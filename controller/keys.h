@@ -7,7 +7,8 @@
 #include <mst/common/key.h>
 
 /* The controller's key, and the one that will follow it. Files in the state folder, 0600: controller.key, controller.key.next while a
- * change is announced, controller.key.old after it. $MUSTER_KEY_PASSPHRASE seals them. docs/operations-controller.md tells the way of a change.
+ * change is announced, controller.key.old after it. $MUSTER_KEY_PASSPHRASE seals them. docs/operations-controller.md tells the way of a
+ * change.
  */
 typedef struct mst_keys {
   mst_key *current, *next; /* next: NULL unless a change is under way */

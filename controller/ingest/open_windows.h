@@ -45,7 +45,8 @@ mst_open_window *mst_open_windows_find(const mst_open_windows *windows, uint32_t
 /* The report with that sequence; NULL when there is none. */
 const mst_open_report *mst_open_window_report(const mst_open_window *window, const mst_session_entry *session, uint64_t sequence);
 
-/* Adds a report to the batch under way; makes the window, due then, when there is none. MST_ELIMIT: it is full; MST_ESTATE: too many windows wait.
+/* Adds a report to the batch under way; makes the window, due then, when there is none. MST_ELIMIT: it is full; MST_ESTATE: too many
+ * windows wait.
  */
 mst_err mst_open_windows_add(mst_open_windows *windows, uint32_t agent, mst_wall start, bool is_held, mst_wall due,
                              const mst_open_report *report, mst_errctx *ctx) MST_MUST_USE;

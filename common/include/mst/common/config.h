@@ -57,7 +57,7 @@ typedef struct mst_config_field {
   size_t offset;
   bool required;
   const char *default_text; /* parsed as if it stood in the file; NULL: zero / absent */
-  const char *help;         /* one line; docs/configuration.md is checked against it */
+  const char *help;         /* one line; docs/configuration-*.md are checked against it */
   double min, max;          /* both 0: no bounds. In ns for durations, bytes for sizes, characters for strings, entries for lists */
   const char *const *names; /* MST_CONFIG_ENUM: NULL-terminated */
   const struct mst_config_schema *sub;

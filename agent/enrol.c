@@ -228,7 +228,7 @@ mst_agent_enrol(const mst_agent_config *config, const char *token_text, const ms
   mst_buf_init(&req.bytes, MST_ENVELOPE_MAX_BYTES);
   mst_err err = mst_token_parse(token_text, &token, ctx);
   if (err != MST_OK) {
-    err = mst_fail_within(ctx, err, "the token is damaged; copy it whole, as `muster token new` printed it");
+    err = mst_fail_within(ctx, MST_EUSAGE, "the token is damaged; copy it whole, as `muster token new` printed it");
     goto out;
   }
   err = mst_paths_init(&paths, config->state_dir, ctx);

@@ -12,7 +12,7 @@
  * the answer is signed by the controller that the token names, and pins that key. Says on `out` what happened. Blocks, up to some seconds a
  * controller.
  *
- * MST_EMALFORMED    no token
+ * MST_EUSAGE        no token
  * MST_EUNREACHABLE  no controller answered: wrong, expired or used up token, or no connection
  * MST_EPERM         refused, with the reason
  * others            the state_dir cannot be used */

@@ -198,6 +198,14 @@ start_log(const mst_agent_config *config)
   mst_log_start("agent", (mst_log_level)config->log.level, (mst_log_format)config->log.format, STDERR_FILENO, mst_clock_system());
 }
 
+/* The libraries join their threads when the process ends, and one of these may be stuck in a look-up of a name. */
+static void
+leave_now(int number)
+{
+  (void)number;
+  _exit(EXIT_FINE);
+}
+
 static int
 run_agent(const options *opts, mst_agent_config *config)
 {
@@ -215,7 +223,11 @@ run_agent(const options *opts, mst_agent_config *config)
     mst_log(MST_LOG_WARN, "stopped", "reason", ctx.text, NULL);
     _exit(EXIT_FINE);
   }
-  return err == MST_OK ? EXIT_FINE : report_failure(err, &ctx);
+  if (err != MST_OK)
+    return report_failure(err, &ctx);
+  (void)signal(SIGALRM, leave_now);
+  (void)alarm(1);
+  return EXIT_FINE;
 }
 
 static int

@@ -15,7 +15,7 @@ enum { FILES_MAX = 200000 };
 typedef struct file_name {
   mst_segment_kind kind;
   uint64_t number; /* of a reports file */
-  char name[64];
+  char name[80];
 } file_name;
 
 typedef struct file_list {
@@ -65,17 +65,16 @@ static bool
 parse_name(const char *name, file_name *ret_name)
 {
   const char *end = strrchr(name, '.');
-  int used = 0;
-  unsigned long long number = 0;
+  char *stop;
 
   if (!end || strcmp(end, ".seg") != 0 || strlen(name) >= sizeof ret_name->name)
     return false;
   *ret_name = (file_name){0};
   memcpy(ret_name->name, name, strlen(name) + 1);
-  if (sscanf(name, "reports-%16llx.seg%n", &number, &used) == 1 && name[used] == '\0' && used > 0) {
+  if (strncmp(name, "reports-", 8) == 0) {
     ret_name->kind = MST_SEGMENT_REPORTS;
-    ret_name->number = number;
-    return true;
+    ret_name->number = strtoull(name + 8, &stop, 16);
+    return stop == end && stop == name + 8 + 16;
   }
   ret_name->kind = strncmp(name, "loss-", 5) == 0 ? MST_SEGMENT_LOSS : MST_SEGMENT_DEFINITIONS;
   return ret_name->kind == MST_SEGMENT_LOSS || strncmp(name, "definitions-", 12) == 0;

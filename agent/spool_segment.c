@@ -93,6 +93,8 @@ open_file(mst_segment *segment, int flags, mst_errctx *ctx)
 {
   if (segment->fd >= 0)
     return MST_OK;
+  if (!segment->path)
+    return mst_fail(ctx, MST_ESTATE, "spool: a segment in memory has no file");
   segment->fd = open(segment->path, O_RDWR | O_CLOEXEC | flags, 0600);
   if (segment->fd < 0)
     return mst_fail_errno(ctx, MST_EIO, "spool: open %s", segment->path);

@@ -1,6 +1,6 @@
 #include "uplink_wire.h"
 
-#include <stdio.h>
+#include <pthread.h>
 #include <string.h>
 
 #include <nng/nng.h>
@@ -10,27 +10,19 @@
 #include <mst/proto/reply.h>
 
 #include "uplink_dialer.h"
+#include "uplink_frame.h"
 
 enum {
-  /* SP over TCP: both sides say hello, then every message is its length (8 bytes, big-endian) and its bytes, which for a request and its
-   * reply begin with a number (4 bytes, big-endian, highest bit set). Source: nanomsg/rfc sp-tcp-mapping-01, sp-request-reply-01. */
-  HELLO_BYTES = 8,
-  FRAME_HEADER_BYTES = 12,
-  REQUEST_BYTES = 4,
-  REPLY_FRAME_MAX_BYTES = REQUEST_BYTES + MST_REPLY_MAX_BYTES,
+  REPLY_FRAME_MAX_BYTES = MST_FRAME_REQUEST_BYTES + MST_REPLY_MAX_BYTES,
   /* A usual reply is under 1 KB; the buffer grows for one that brings a plan, and shrinks again. */
   RECEIVE_LEAST_BYTES = 2048,
   /* More unsent messages than this, and the peer has stopped reading. */
   QUEUE_MAX = 16,
   TCP_DEADLINE_MS = 10000,
-  /* A controller that takes back ten thousand agents at once needs up to 10 ms of a core for each handshake: patience wastes less than
-     trying again. */
+  /* A controller that takes back ten thousand agents at once needs up to 10 ms of a core for each handshake: patience wastes less
+   * than trying again. */
   TLS_DEADLINE_MS = 30000,
 };
-#define REQUEST_BIT UINT32_C(0x80000000)
-
-static const uint8_t hello_request[HELLO_BYTES] = {0, 'S', 'P', 0, 0, 0x30, 0, 0};
-static const uint8_t hello_reply[HELLO_BYTES] = {0, 'S', 'P', 0, 0, 0x31, 0, 0};
 
 typedef enum wire_state { WIRE_DOWN, WIRE_DIALING, WIRE_GREETING, WIRE_UP, WIRE_ENDING } wire_state;
 
@@ -42,18 +34,20 @@ typedef struct outgoing {
 
 /* One operation of nng at a time. */
 typedef struct operation {
-  mst_wire *wire;
+  mst_wire *wire; /* set before it begins */
   nng_aio *aio;
   bool is_busy; /* loop thread: begun, and its end not seen yet */
-  bool is_done; /* under the lock */
+  bool is_done; /* under the lock, with came */
   mst_mono came;
 } operation;
+
+/* Of what nng's threads hand to loop threads. One for all connections: there are one or two, and it is held for nanoseconds. */
+static pthread_mutex_t handover = PTHREAD_MUTEX_INITIALIZER;
 
 struct mst_wire {
   mst_wire_setup setup;
   wire_state state;
   uv_async_t async;
-  uv_mutex_t lock;
   operation dial, send, receive;
   nng_stream_dialer *dialer; /* owned */
   nng_stream *stream;        /* owned */
@@ -74,16 +68,24 @@ static void
 on_done(void *arg)
 {
   operation *op = arg;
-  mst_mono now = mst_clock_mono(op->wire->setup.clock);
 
-  uv_mutex_lock(&op->wire->lock);
+  pthread_mutex_lock(&handover);
   op->is_done = true;
-  op->came = now;
-  uv_mutex_unlock(&op->wire->lock);
-  uv_async_send(&op->wire->async);
+  op->came = mst_clock_mono(op->wire->setup.clock);
+  uv_async_send(&op->wire->async); /* last, and under the lock: the loop may let go of everything once it has seen is_done */
+  pthread_mutex_unlock(&handover);
 }
 
 /* ---- loop thread ---- */
+
+static void
+begin(operation *op)
+{
+  op->is_busy = true;
+  pthread_mutex_lock(&handover);
+  op->is_done = false;
+  pthread_mutex_unlock(&handover);
+}
 
 static const char *
 reason_of(const mst_wire *wire)
@@ -100,11 +102,11 @@ reason_of(const mst_wire *wire)
 static void
 fail(mst_wire *wire, int error, const char *reason)
 {
-  if (wire->state == WIRE_ENDING)
-    return;
-  wire->error = error;
-  wire->reason = reason;
-  end(wire);
+  if (wire->state != WIRE_ENDING) {
+    wire->error = error;
+    wire->reason = reason;
+    end(wire);
+  }
 }
 
 static void
@@ -169,7 +171,7 @@ send_more(mst_wire *wire)
     return;
   iov.iov_buf = wire->first->bytes + wire->sent_bytes;
   iov.iov_len = wire->first->size_bytes - wire->sent_bytes;
-  wire->send.is_busy = true;
+  begin(&wire->send);
   (void)nng_aio_set_iov(wire->send.aio, 1, &iov);
   nng_stream_send(wire->stream, wire->send.aio);
 }
@@ -179,7 +181,7 @@ receive_more(mst_wire *wire)
 {
   nng_iov iov = {wire->in + wire->in_bytes, wire->in_capacity - wire->in_bytes};
 
-  wire->receive.is_busy = true;
+  begin(&wire->receive);
   (void)nng_aio_set_iov(wire->receive.aio, 1, &iov);
   nng_stream_recv(wire->stream, wire->receive.aio);
 }
@@ -224,7 +226,7 @@ greet(mst_wire *wire)
   wire->state = WIRE_GREETING;
   nng_aio_set_timeout(wire->send.aio, deadline_ms);
   nng_aio_set_timeout(wire->receive.aio, deadline_ms);
-  if (!enqueue(wire, hello_request, sizeof hello_request, NULL, 0) || !size_buffer(wire, RECEIVE_LEAST_BYTES)) {
+  if (!enqueue(wire, mst_frame_hello_request, sizeof mst_frame_hello_request, NULL, 0) || !size_buffer(wire, RECEIVE_LEAST_BYTES)) {
     fail(wire, NNG_ENOMEM, NULL);
     return;
   }
@@ -271,27 +273,17 @@ sent(mst_wire *wire)
   send_more(wire);
 }
 
-static uint64_t
-get_big(const uint8_t *at, size_t size_bytes)
-{
-  uint64_t value = 0;
-
-  for (size_t i = 0; i < size_bytes; i++)
-    value = value << 8 | at[i];
-  return value;
-}
-
 static void
 take_hello(mst_wire *wire)
 {
-  if (wire->in_bytes < HELLO_BYTES)
+  if (wire->in_bytes < MST_FRAME_HELLO_BYTES)
     return;
-  if (memcmp(wire->in, hello_reply, HELLO_BYTES) != 0) {
+  if (memcmp(wire->in, mst_frame_hello_reply, MST_FRAME_HELLO_BYTES) != 0) {
     fail(wire, NNG_EPROTO, "it is no muster controller (no nng REP socket)");
     return;
   }
-  wire->in_bytes -= HELLO_BYTES;
-  memmove(wire->in, wire->in + HELLO_BYTES, wire->in_bytes);
+  wire->in_bytes -= MST_FRAME_HELLO_BYTES;
+  memmove(wire->in, wire->in + MST_FRAME_HELLO_BYTES, wire->in_bytes);
   nng_aio_set_timeout(wire->send.aio, NNG_DURATION_INFINITE); /* whoever waits for an answer keeps the time */
   nng_aio_set_timeout(wire->receive.aio, NNG_DURATION_INFINITE);
   wire->state = WIRE_UP;
@@ -305,11 +297,11 @@ take_frames(mst_wire *wire, mst_mono came)
   size_t taken = 0;
   size_t needed = RECEIVE_LEAST_BYTES;
 
-  while (wire->state == WIRE_UP && wire->in_bytes - taken >= FRAME_HEADER_BYTES) {
+  while (wire->state == WIRE_UP && wire->in_bytes - taken >= MST_FRAME_HEADER_BYTES) {
     const uint8_t *at = wire->in + taken;
-    uint64_t length = get_big(at, 8);
-    uint32_t request = (uint32_t)get_big(at + 8, REQUEST_BYTES);
-    if (length < REQUEST_BYTES || length > REPLY_FRAME_MAX_BYTES) {
+    uint64_t length = mst_frame_get(at, 8);
+    uint32_t request = (uint32_t)mst_frame_get(at + 8, MST_FRAME_REQUEST_BYTES);
+    if (length < MST_FRAME_REQUEST_BYTES || length > REPLY_FRAME_MAX_BYTES) {
       fail(wire, NNG_EMSGSIZE, "it sent a message of a size that no reply has");
       return;
     }
@@ -318,8 +310,9 @@ take_frames(mst_wire *wire, mst_mono came)
       break;
     taken += needed;
     needed = RECEIVE_LEAST_BYTES;
-    if (request & REQUEST_BIT)
-      wire->setup.on_frame(wire->setup.arg, request & ~REQUEST_BIT, at + FRAME_HEADER_BYTES, (size_t)length - REQUEST_BYTES, came);
+    if (request & MST_FRAME_REQUEST_BIT)
+      wire->setup.on_frame(wire->setup.arg, request & ~MST_FRAME_REQUEST_BIT, at + MST_FRAME_HEADER_BYTES,
+                           (size_t)length - MST_FRAME_REQUEST_BYTES, came);
   }
   if (wire->state != WIRE_UP)
     return;
@@ -354,13 +347,13 @@ received(mst_wire *wire, mst_mono came)
 
 /* True once for each end of the operation. */
 static bool
-take_done(mst_wire *wire, operation *op, mst_mono *ret_came)
+take_done(operation *op, mst_mono *ret_came)
 {
-  uv_mutex_lock(&wire->lock);
+  pthread_mutex_lock(&handover);
   bool is_done = op->is_done;
   op->is_done = false;
   *ret_came = op->came;
-  uv_mutex_unlock(&wire->lock);
+  pthread_mutex_unlock(&handover);
   if (is_done)
     op->is_busy = false;
   return is_done;
@@ -372,11 +365,11 @@ on_async(uv_async_t *async)
   mst_wire *wire = async->data;
   mst_mono came;
 
-  if (take_done(wire, &wire->dial, &came))
+  if (take_done(&wire->dial, &came))
     dialed(wire);
-  if (take_done(wire, &wire->send, &came))
+  if (take_done(&wire->send, &came))
     sent(wire);
-  if (take_done(wire, &wire->receive, &came))
+  if (take_done(&wire->receive, &came))
     received(wire, came);
   finish_ending(wire);
 }
@@ -397,7 +390,7 @@ mst_wire_dial(mst_wire *wire, const mst_wire_target *target, mst_errctx *ctx)
   wire->state = WIRE_DIALING;
   wire->error = 0;
   wire->reason = NULL;
-  wire->dial.is_busy = true;
+  begin(&wire->dial);
   nng_aio_set_timeout(wire->dial.aio, TCP_DEADLINE_MS);
   nng_stream_dialer_dial(wire->dialer, wire->dial.aio);
   return MST_OK;
@@ -406,17 +399,14 @@ mst_wire_dial(mst_wire *wire, const mst_wire_target *target, mst_errctx *ctx)
 mst_err
 mst_wire_send(mst_wire *wire, uint32_t request, const void *data, size_t size_bytes, mst_errctx *ctx)
 {
-  uint8_t header[FRAME_HEADER_BYTES];
-  const uint64_t length = REQUEST_BYTES + (uint64_t)size_bytes;
+  uint8_t header[MST_FRAME_HEADER_BYTES];
 
   if (wire->state != WIRE_UP)
     return mst_fail(ctx, MST_ESTATE, "the link is down");
   if (wire->queued >= QUEUE_MAX || size_bytes > MST_ENVELOPE_MAX_BYTES)
     return mst_fail(ctx, MST_ELIMIT, "%zu messages are unsent, the next has %zu bytes", wire->queued, size_bytes);
-  for (size_t i = 0; i < 8; i++)
-    header[i] = (uint8_t)(length >> (8 * (7 - i)));
-  for (size_t i = 0; i < REQUEST_BYTES; i++)
-    header[8 + i] = (uint8_t)((request | REQUEST_BIT) >> (8 * (3 - i)));
+  mst_frame_put(header, MST_FRAME_REQUEST_BYTES + (uint64_t)size_bytes, 8);
+  mst_frame_put(header + 8, request | MST_FRAME_REQUEST_BIT, MST_FRAME_REQUEST_BYTES);
   if (!enqueue(wire, header, sizeof header, data, size_bytes))
     return mst_fail(ctx, MST_ENOMEM, "out of memory for a message of %zu bytes", size_bytes);
   send_more(wire);
@@ -454,10 +444,6 @@ mst_wire_create(const mst_wire_setup *setup, mst_wire **ret_wire, mst_errctx *ct
   if (!wire)
     return mst_fail(ctx, MST_ENOMEM, "out of memory for a connection");
   wire->setup = *setup;
-  if (uv_mutex_init(&wire->lock) != 0) {
-    mst_free(wire);
-    return mst_fail(ctx, MST_ENOMEM, "no lock for a connection");
-  }
   mst_err err = open_operation(wire, &wire->dial, ctx);
   if (err == MST_OK)
     err = open_operation(wire, &wire->send, ctx);
@@ -495,6 +481,5 @@ mst_wire_destroy(mst_wire *wire)
   close_operation(&wire->dial);
   close_operation(&wire->send);
   close_operation(&wire->receive);
-  uv_mutex_destroy(&wire->lock);
   mst_free(wire);
 }

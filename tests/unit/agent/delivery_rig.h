@@ -188,7 +188,7 @@ static FAKE_UNUSED void
 go_up(void)
 {
   mst_delivery_start(rig.delivery);
-  cr_assert(fake_run_until(&rig.loop, is_up));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, is_up));
 }
 
 static FAKE_UNUSED uint64_t

@@ -159,7 +159,7 @@ fake_read_peer(struct fake_controller *fake, struct fake_peer *peer)
   }
   peer->in_bytes += (size_t)n;
   if (!peer->is_greeted && peer->in_bytes >= sizeof hello) {
-    cr_assert_arr_eq(peer->in, hello, sizeof hello);
+    cr_assert_eq(memcmp(peer->in, hello, sizeof hello), 0);
     peer->is_greeted = true;
     peer->in_bytes -= sizeof hello;
     memmove(peer->in, peer->in + sizeof hello, peer->in_bytes);
@@ -285,6 +285,14 @@ fake_done(struct fake_controller *fake)
   uv_mutex_destroy(&fake->lock);
 }
 
+/* What the controller's thread wrote may be read after this while it has nothing to do, and it sees what the test wrote before. */
+static FAKE_UNUSED void
+fake_sync(struct fake_controller *fake)
+{
+  uv_mutex_lock(&fake->lock);
+  uv_mutex_unlock(&fake->lock);
+}
+
 static FAKE_UNUSED size_t
 fake_count(struct fake_controller *fake)
 {
@@ -303,24 +311,27 @@ fake_set(struct fake_controller *fake,
   uv_mutex_unlock(&fake->lock);
 }
 
-/* Runs the loop until the condition holds; false after 20 s. */
 static FAKE_UNUSED void
 fake_on_wake(uv_timer_t *timer)
 {
   (void)timer;
 }
 
+/* Runs the loop until the condition holds; false after 20 s. The condition, and the test after it, may look at what the controller wrote.
+ */
 static FAKE_UNUSED bool
-fake_run_until(uv_loop_t *loop, bool (*holds)(void))
+fake_run_until(struct fake_controller *fake, uv_loop_t *loop, bool (*holds)(void))
 {
   uv_timer_t wake;
   const int64_t until_ns = mst_clock_mono(mst_clock_system()).ns + 20 * MST_NS_PER_S;
-  bool is_held = holds();
 
+  fake_sync(fake);
+  bool is_held = holds();
   uv_timer_init(loop, &wake);
   uv_timer_start(&wake, fake_on_wake, 5, 5);
   while (!is_held && mst_clock_mono(mst_clock_system()).ns < until_ns) {
     uv_run(loop, UV_RUN_ONCE);
+    fake_sync(fake);
     is_held = holds();
   }
   uv_close((uv_handle_t *)&wake, NULL);

@@ -6,10 +6,11 @@ Test(delivery, live__stored__spool_empty_and_offset_known)
 {
   int64_t offset_ns = 0;
   rig.fake.clock_ahead_ns = 5 * MST_NS_PER_S;
+  fake_sync(&rig.fake);
   go_up();
   for (int i = 0; i < 5; i++) {
     report();
-    cr_assert(fake_run_until(&rig.loop, is_drained));
+    cr_assert(fake_run_until(&rig.fake, &rig.loop, is_drained));
   }
   cr_expect_eq(rig.fake.seen_count, 6);
   cr_expect_eq(rig.fake.seen[0].kind, MST_ENVELOPE_DEFINITIONS);
@@ -25,10 +26,10 @@ Test(delivery, backlog__link_comes_up__definitions_then_newest_then_oldest)
 {
   for (int i = 0; i < 30; i++)
     report();
-  cr_assert(fake_run_until(&rig.loop, is_idle));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, is_idle));
   cr_expect_eq(mst_spooler_stats(rig.spooler).waiting, 31);
   go_up();
-  cr_assert(fake_run_until(&rig.loop, is_drained));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, is_drained));
   cr_expect_eq(rig.fake.seen_count, 31, "each of them once");
   cr_expect_eq(rig.fake.seen[0].kind, MST_ENVELOPE_DEFINITIONS);
   bool newest_is_early = false;
@@ -54,10 +55,10 @@ Test(delivery, need_definitions__stored_long_ago__sent_again_then_the_report)
 {
   go_up();
   report();
-  cr_assert(fake_run_until(&rig.loop, is_drained));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, is_drained));
   fake_set(&rig.fake, want_definitions);
   report();
-  cr_assert(fake_run_until(&rig.loop, is_drained));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, is_drained));
   const mst_envelope_kind kinds[] = {MST_ENVELOPE_DEFINITIONS, MST_ENVELOPE_REPORT, MST_ENVELOPE_REPORT, MST_ENVELOPE_DEFINITIONS,
                                      MST_ENVELOPE_REPORT};
   cr_assert_eq(rig.fake.seen_count, 5);
@@ -82,7 +83,7 @@ Test(delivery, need_definitions__again_and_again__given_up_as_loss)
   fake_set(&rig.fake, never_satisfied);
   go_up();
   report();
-  cr_assert(fake_run_until(&rig.loop, is_drained_and_reported));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, is_drained_and_reported));
   cr_expect_eq(mst_spooler_stats(rig.spooler).lost_records, 1);
   cr_assert_eq(rig.fake.loss_count, 1);
   cr_expect_eq(rig.fake.losses[0].first, 2);
@@ -111,7 +112,7 @@ Test(delivery, refused__every_second__dropped_counted_and_reported)
   for (int i = 0; i < 10; i++)
     report(); /* sequences 2 to 11 */
   go_up();
-  cr_assert(fake_run_until(&rig.loop, is_drained_and_reported));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, is_drained_and_reported));
   for (size_t i = 0; i < rig.fake.loss_count; i++) {
     records += rig.fake.losses[i].last - rig.fake.losses[i].first + 1;
     samples += rig.fake.losses[i].samples;
@@ -140,7 +141,7 @@ Test(delivery, later__once__kept_quiet_and_sent_again)
   go_up();
   const int64_t before_ns = mst_clock_mono(mst_clock_system()).ns;
   report();
-  cr_assert(fake_run_until(&rig.loop, is_drained));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, is_drained));
   cr_expect_geq(mst_clock_mono(mst_clock_system()).ns - before_ns, MST_NS_PER_S);
   cr_expect_eq(rig.fake.seen_count, 3);
   cr_expect_eq(mst_spooler_stats(rig.spooler).lost_records, 0);
@@ -151,14 +152,14 @@ Test(delivery, restart__records_of_earlier_sessions__delivered_with_their_defini
   for (int session = 0; session < 3; session++) {
     for (int i = 0; i < 4; i++)
       report();
-    cr_assert(fake_run_until(&rig.loop, is_idle));
+    cr_assert(fake_run_until(&rig.fake, &rig.loop, is_idle));
     close_all();
     open_spool();
     open_delivery();
   }
   report();
   go_up();
-  cr_assert(fake_run_until(&rig.loop, is_drained));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, is_drained));
   cr_expect_eq(rig.fake.seen_count, 3 * 5 + 2);
   cr_expect_eq(mst_spooler_stats(rig.spooler).lost_records, 0);
 }
@@ -168,13 +169,13 @@ Test(delivery, controller_stops_and_starts__while_reports_go_on__each_stored)
   go_up();
   for (int i = 0; i < 3; i++) {
     report();
-    cr_assert(fake_run_until(&rig.loop, is_idle));
+    cr_assert(fake_run_until(&rig.fake, &rig.loop, is_idle));
     fake_stop(&rig.fake);
     for (int k = 0; k < 5; k++)
       report();
-    cr_assert(fake_run_until(&rig.loop, is_idle));
+    cr_assert(fake_run_until(&rig.fake, &rig.loop, is_idle));
     fake_listen(&rig.fake);
-    cr_assert(fake_run_until(&rig.loop, is_drained));
+    cr_assert(fake_run_until(&rig.fake, &rig.loop, is_drained));
   }
   cr_expect_eq(mst_spooler_stats(rig.spooler).lost_records, 0);
   bool stored[32] = {false};
@@ -189,7 +190,7 @@ Test(delivery, lose__report_too_big__reported)
   go_up();
   report();
   mst_delivery_lose(rig.delivery, mst_session_skip(&rig.session), 1234, "too_big");
-  cr_assert(fake_run_until(&rig.loop, is_drained_and_reported));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, is_drained_and_reported));
   cr_assert_eq(rig.fake.loss_count, 1);
   cr_expect_eq(rig.fake.losses[0].first, 3);
   cr_expect_eq(rig.fake.losses[0].samples, 1234);

@@ -15,7 +15,7 @@ Test(trust, no_answer__three_times__same_bytes_until_stored)
   fake_set(&rig.fake, silent_at_first);
   go_up();
   report();
-  cr_assert(fake_run_until(&rig.loop, is_drained));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, is_drained));
   cr_expect_geq(rig.fake.seen_count, 5);
   for (size_t i = 0; i < rig.fake.seen_count; i++)
     for (size_t k = 0; k < i; k++)
@@ -37,7 +37,7 @@ Test(trust, reply__forged_cut_or_for_another__no_acknowledgement)
   fake_set(&rig.fake, forged_cut_or_mismatched_at_first);
   go_up();
   report();
-  cr_assert(fake_run_until(&rig.loop, is_drained));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, is_drained));
   cr_expect_geq(rig.fake.seen_count, 5, "each bad reply meant another try");
   cr_expect_eq(mst_spooler_stats(rig.spooler).lost_records, 0);
 }
@@ -66,9 +66,9 @@ Test(trust, reply__forged_refusals__nothing_dropped)
   fake_set(&rig.fake, forge_all);
   go_up();
   report();
-  cr_assert(fake_run_until(&rig.loop, was_forged_often));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, was_forged_often));
   fake_set(&rig.fake, NULL);
-  cr_assert(fake_run_until(&rig.loop, is_drained));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, is_drained));
   cr_expect_eq(mst_spooler_stats(rig.spooler).lost_records, 0);
 }
 
@@ -97,7 +97,7 @@ Test(trust, plan__with_every_reply__handed_on_once_and_saved)
   go_up();
   report();
   report();
-  cr_assert(fake_run_until(&rig.loop, is_drained));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, is_drained));
   cr_expect_eq(rig.plans, 1);
   cr_expect_eq(rig.plan_interval_ns, 3 * MST_NS_PER_S);
   mst_buf_init(&saved, MST_PLAN_MAX_BYTES);
@@ -113,7 +113,7 @@ Test(trust, plan__signed_by_a_stranger__ignored_and_the_record_still_stored)
   fake_set(&rig.fake, push_plan);
   go_up();
   report();
-  cr_assert(fake_run_until(&rig.loop, is_drained));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, is_drained));
   cr_expect_eq(rig.plans, 0);
   cr_expect_neq(access(rig.plan_path, F_OK), 0);
 }
@@ -134,7 +134,7 @@ Test(trust, controller_key__announced_then_changed__followed_and_saved)
   fake_set(&rig.fake, change_key);
   go_up();
   report();
-  cr_assert(fake_run_until(&rig.loop, is_drained));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, is_drained));
   cr_assert_eq(mst_pins_load(rig.pins_path, &saved, NULL), MST_OK);
   cr_expect(saved.has_next);
   cr_expect_arr_eq(saved.current.bytes, mst_key_public(rig.fake.key)->bytes, MST_KEY_PUBLIC_BYTES);
@@ -142,7 +142,7 @@ Test(trust, controller_key__announced_then_changed__followed_and_saved)
   rig.fake.counter = 1;
   uv_mutex_unlock(&rig.fake.lock);
   report();
-  cr_assert(fake_run_until(&rig.loop, is_drained));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, is_drained));
   cr_assert_eq(mst_pins_load(rig.pins_path, &saved, NULL), MST_OK);
   cr_expect_not(saved.has_next);
   cr_expect_arr_eq(saved.current.bytes, rig.fake.next_public, MST_KEY_PUBLIC_BYTES);

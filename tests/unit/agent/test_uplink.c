@@ -136,13 +136,13 @@ Test(uplink, send__controller_there__answered)
 {
   start();
   cr_assert_eq(send_one(1), MST_ESTATE);
-  cr_assert(fake_run_until(&rig.loop, is_up));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, is_up));
   for (uint64_t i = 1; i <= MST_UPLINK_SLOTS; i++)
     cr_assert_eq(send_one(i), MST_OK);
   cr_expect_eq(mst_uplink_free_slots(rig.uplink), 0);
   cr_expect_eq(send_one(99), MST_ESTATE);
   rig.wanted = MST_UPLINK_SLOTS;
-  cr_assert(fake_run_until(&rig.loop, has_answers));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, has_answers));
   cr_expect_eq(rig.good, MST_UPLINK_SLOTS);
   cr_expect_eq(mst_uplink_free_slots(rig.uplink), MST_UPLINK_SLOTS);
 }
@@ -151,14 +151,14 @@ Test(uplink, send__no_answer__times_out_and_connects_again)
 {
   fake_set(&rig.fake, say_nothing);
   start();
-  cr_assert(fake_run_until(&rig.loop, is_up));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, is_up));
   cr_assert_eq(send_one(1), MST_OK);
   rig.wanted = 1;
-  cr_assert(fake_run_until(&rig.loop, has_answers));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, has_answers));
   cr_expect_eq(rig.timeouts, 1);
   cr_expect_eq(rig.downs, 1);
   rig.wanted = 2;
-  cr_expect(fake_run_until(&rig.loop, was_up_often));
+  cr_expect(fake_run_until(&rig.fake, &rig.loop, was_up_often));
   cr_expect_eq(fake_count(&rig.fake), 1, "nothing is sent again behind our back");
 }
 
@@ -167,21 +167,21 @@ Test(uplink, connection__controller_stops__requests_fail_at_once_and_link_comes_
   fake_set(&rig.fake, say_nothing);
   rig.setup.timeout_ns = 60 * MST_NS_PER_S;
   start();
-  cr_assert(fake_run_until(&rig.loop, is_up));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, is_up));
   cr_assert_eq(send_one(1), MST_OK);
   cr_assert_eq(send_one(2), MST_OK);
   fake_stop(&rig.fake);
   rig.wanted = 2;
-  cr_assert(fake_run_until(&rig.loop, has_answers));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, has_answers));
   cr_expect_eq(rig.cut, 2);
-  cr_assert(fake_run_until(&rig.loop, was_cut));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, was_cut));
   fake_set(&rig.fake, NULL);
   fake_listen(&rig.fake); /* on the same port */
   rig.wanted = 2;
-  cr_assert(fake_run_until(&rig.loop, was_up_often));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, was_up_often));
   cr_assert_eq(send_one(3), MST_OK);
   rig.wanted = 3;
-  cr_assert(fake_run_until(&rig.loop, has_answers));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, has_answers));
   cr_expect_eq(rig.good, 1);
 }
 
@@ -201,11 +201,11 @@ Test(uplink, connection__cut_at_odd_moments__comes_back_every_time)
   fake_set(&rig.fake, cut_somehow);
   start();
   for (unsigned round = 0; round < 60; round++) {
-    cr_assert(fake_run_until(&rig.loop, is_up), "round %u", round);
+    cr_assert(fake_run_until(&rig.fake, &rig.loop, is_up), "round %u", round);
     rig.wanted = rig.answers;
     for (uint64_t i = 0; i < MST_UPLINK_SLOTS; i++)
       rig.wanted += send_one(i + 1) == MST_OK;
-    cr_assert(fake_run_until(&rig.loop, has_answers), "round %u", round);
+    cr_assert(fake_run_until(&rig.fake, &rig.loop, has_answers), "round %u", round);
   }
   cr_expect_gt(rig.cut, 60);
   cr_expect_gt(rig.good, 60);
@@ -222,10 +222,10 @@ Test(uplink, start__first_controller_dead__second_taken)
   rig.urls[1] = rig.fake.url;
   rig.setup.url_count = 2;
   start();
-  cr_assert(fake_run_until(&rig.loop, is_up));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, is_up));
   cr_assert_eq(send_one(1), MST_OK);
   rig.wanted = 1;
-  cr_assert(fake_run_until(&rig.loop, has_answers));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, has_answers));
   cr_expect_eq(rig.good, 1);
 }
 
@@ -233,10 +233,10 @@ Test(uplink, distrust__after_an_answer__hangs_up_and_comes_back)
 {
   rig.hang_up_on_answer = true;
   start();
-  cr_assert(fake_run_until(&rig.loop, is_up));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, is_up));
   cr_assert_eq(send_one(1), MST_OK);
   rig.wanted = 2;
-  cr_assert(fake_run_until(&rig.loop, was_up_often));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, was_up_often));
   cr_expect_eq(rig.downs, 1);
 }
 
@@ -244,7 +244,7 @@ Test(uplink, close__requests_in_flight_and_dial_waiting__no_callback_after)
 {
   fake_set(&rig.fake, say_nothing);
   start();
-  cr_assert(fake_run_until(&rig.loop, is_up));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, is_up));
   cr_assert_eq(send_one(1), MST_OK);
   mst_uplink_close(rig.uplink);
   uv_run(&rig.loop, UV_RUN_DEFAULT);
@@ -329,7 +329,7 @@ Test(uplink, rep__real_one__messages_of_all_sizes_come_back)
   start_rep(NULL);
   rig.urls[0] = rep.url;
   start();
-  cr_assert(fake_run_until(&rig.loop, is_up));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, is_up));
   for (size_t size = 1; size <= MST_ENVELOPE_MAX_BODY_BYTES / 2; size = size * 3 + 1) {
     uint8_t *bytes = mst_alloc(size, 1);
     mst_mono sent;
@@ -338,7 +338,7 @@ Test(uplink, rep__real_one__messages_of_all_sizes_come_back)
       cr_assert_eq(mst_uplink_send(rig.uplink, bytes, size, &slot, &sent, NULL), MST_OK);
     mst_free(bytes);
     rig.wanted += MST_UPLINK_SLOTS;
-    cr_assert(fake_run_until(&rig.loop, has_answers));
+    cr_assert(fake_run_until(&rig.fake, &rig.loop, has_answers));
   }
   cr_expect_eq(rig.good, rig.wanted);
   cr_expect_eq(rig.downs, 0);
@@ -381,10 +381,10 @@ Test(uplink, tls__right_and_wrong_authority__connects_and_refuses)
   mst_uplink *distrusting = rig.uplink;
   rig.setup.ca_file = ca;
   start();
-  cr_assert(fake_run_until(&rig.loop, is_up));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, is_up));
   cr_assert_eq(send_one(1), MST_OK);
   rig.wanted = 1;
-  cr_assert(fake_run_until(&rig.loop, has_answers));
+  cr_assert(fake_run_until(&rig.fake, &rig.loop, has_answers));
   cr_expect_eq(rig.good, 1);
   cr_expect_eq(rig.ups, 1);
   cr_expect_not(mst_uplink_is_up(distrusting));

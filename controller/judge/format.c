@@ -45,6 +45,8 @@ mst_value_format(double value, const char *unit, char *buf, size_t size_bytes)
     with_scale(value, bytes, sizeof bytes / sizeof bytes[0], buf, size_bytes);
   else if (strcmp(unit, "By/s") == 0)
     with_scale(value, byte_rates, sizeof byte_rates / sizeof byte_rates[0], buf, size_bytes);
+  else if (strcmp(unit, "1/s") == 0 && value == 0)
+    snprintf(buf, size_bytes, "0/s"); /* and not 0/h */
   else if (strcmp(unit, "1/s") == 0)
     with_scale(value, rates, sizeof rates / sizeof rates[0], buf, size_bytes);
   else if (unit[0] == '/')

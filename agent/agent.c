@@ -448,7 +448,7 @@ mst_agent_run(mst_agent_config *config, const char *config_path, const mst_clock
   uv_run(&a.loop, UV_RUN_DEFAULT);
   if (a.is_late) {
     /* The disk or the link hangs; whoever called leaves the process, and the spool is safe at any point. */
-    return mst_fail(ctx, MST_ETIMEOUT, "a disk or a link did not let go within %d ms", HARD_STOP_MS);
+    return mst_fail(ctx, a.reload ? MST_EIO : MST_ETIMEOUT, "a disk or a link did not let go within %d ms", HARD_STOP_MS);
   }
   uv_close((uv_handle_t *)&a.stop_timer, NULL);
   mst_log(MST_LOG_INFO, "stopped", NULL);

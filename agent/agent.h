@@ -11,6 +11,7 @@
  *
  * MST_EABSENT   not enrolled
  * MST_EEXIST    another agent uses the same state_dir
+ * MST_ETIMEOUT  stopped, but a disk or a link did not let go: leave the process at once; MST_EIO when that was a reload
  * others        the state_dir cannot be used */
 mst_err mst_agent_run(mst_agent_config *config, const char *config_path, const mst_clock *clock, bool *ret_reload,
                       mst_errctx *ctx) MST_MUST_USE;

@@ -225,6 +225,7 @@ run_agent(const options *opts, mst_agent_config *config)
   }
   if (err != MST_OK)
     return report_failure(err, &ctx);
+  (void)fflush(NULL);
   (void)signal(SIGALRM, leave_now);
   (void)alarm(1);
   return EXIT_FINE;

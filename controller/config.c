@@ -100,8 +100,6 @@ static const mst_config_field fields[] = {
     {"log", MST_CONFIG_STRUCT, offsetof(mst_controller_config, log), .sub = &log_schema, .help = "What is logged, and how"},
     {"contexts", MST_CONFIG_INTEGER, offsetof(mst_controller_config, contexts), .default_text = "256", .min = 1, .max = 4096,
      .help = "Envelopes that are worked on at one time"},
-    {"workers", MST_CONFIG_INTEGER, offsetof(mst_controller_config, workers), .default_text = "0", .min = 0, .max = 256,
-     .help = "Threads that verify signatures; 0: one a core"},
 };
 
 const mst_config_schema mst_controller_config_schema = {

@@ -27,8 +27,8 @@ typedef struct mst_controller_config {
   struct {
     int level, format; /* mst_log_level, mst_log_format */
   } log;
-  int64_t contexts, workers; /* workers 0: one a core */
-  mst_yaml *yaml;            /* what places point into; owned */
+  int64_t contexts;
+  mst_yaml *yaml; /* what places point into; owned */
 } mst_controller_config;
 
 extern const mst_config_schema mst_controller_config_schema;

@@ -14,8 +14,7 @@
 #include "state.h"
 
 /* The running controller. Threads:
- *   nng's       receive envelopes and queue them (ingest/socket.c)
- *   workers     verify and decode (ingest/workers.c)
+ *   nng's       receive envelopes, verify and decode them (ingest/socket.c, verify.c)
  *   keeper      the only one that writes: state, store, open windows, keys, plans (keeper.c)
  *   judging     owns the judge and a read-only handle on the store (judging.c)
  *   HTTP's      read under the state's lock, and hand statements to the keeper

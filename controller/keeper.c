@@ -10,7 +10,7 @@
 
 /* Envelopes are gathered for this long at most after the last batch, so that a busy controller signs and syncs fifty times a second, not a
  * thousand. */
-static const int64_t gather_ns = 20 * MST_NS_PER_MS;
+static const int64_t gather_ns = 50 * MST_NS_PER_MS;
 /* The round looks at its clocks at least so often. */
 static const int64_t tick_ns = 50 * MST_NS_PER_MS;
 

@@ -79,14 +79,12 @@ static void
 say_what_stays(const mst_controller_config *old, const mst_controller_config *fresh)
 {
   bool differs = old->window_ns != fresh->window_ns || old->grace_ns != fresh->grace_ns || old->contexts != fresh->contexts ||
-                 old->workers != fresh->workers || strcmp(old->state_dir, fresh->state_dir) != 0 ||
-                 old->listen.count != fresh->listen.count;
+                 strcmp(old->state_dir, fresh->state_dir) != 0 || old->listen.count != fresh->listen.count;
 
   for (size_t i = 0; !differs && i < old->listen.count; i++)
     differs = strcmp(old->listen.items[i], fresh->listen.items[i]) != 0;
   if (differs)
-    mst_log(MST_LOG_WARN, "restart-needed", "for", "state_dir, listen, window, grace, contexts and workers count from the next start",
-            NULL);
+    mst_log(MST_LOG_WARN, "restart-needed", "for", "state_dir, listen, window, grace and contexts count from the next start", NULL);
 }
 
 static mst_err

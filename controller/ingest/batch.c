@@ -29,7 +29,7 @@ apply(mst_batch *batch, mst_job *job, mst_errctx *ctx)
   return MST_OK;
 }
 
-/* Definitions first and in the order of their ids: an agent sends several at once, and workers overtake each other. */
+/* Definitions first and in the order of their ids: an agent sends several at once, and they overtake each other. */
 static int
 compare_jobs(const void *a, const void *b)
 {

@@ -10,13 +10,6 @@
  * Any thread. */
 void mst_ingest_verify(mst_core *core, mst_job *job);
 
-/* workers.c: a pool of threads that verify, and pass on what is to be answered; what is dropped is finished there. */
-typedef struct mst_workers mst_workers;
-mst_err mst_workers_start(mst_core *core, uint32_t count, mst_workers **ret_workers, mst_errctx *ctx) MST_MUST_USE;
-void mst_workers_push(mst_workers *workers, mst_job *job);
-/* Works off what is queued, then ends the threads. NULL is allowed. */
-void mst_workers_stop(mst_workers *workers);
-
 /* socket.c: nng REP contexts. */
 typedef struct mst_ingest mst_ingest;
 mst_err mst_ingest_start(mst_core *core, mst_ingest **ret_ingest, mst_errctx *ctx) MST_MUST_USE;

@@ -7,7 +7,7 @@
 #include <mst/proto/reply.h>
 #include <mst/proto/report.h>
 
-/* One received envelope on its way: socket -> verify (workers) -> keeper -> socket. It is in one hand at a time: queues pass it on. */
+/* One received envelope on its way: socket -> verify -> keeper -> socket. It is in one hand at a time: queues pass it on. */
 typedef enum mst_job_fate {
   MST_JOB_DROP,  /* no answer: an unknown sender learns nothing */
   MST_JOB_REPLY, /* the answer is known */

@@ -1,7 +1,7 @@
-/* nng REP contexts: each takes one envelope at a time. Callbacks only queue. */
+/* nng REP contexts: each takes one envelope at a time. It is verified where it was received, on nng's own threads, of which there are two a
+ * core: another hand-over would cost as much as a fifth of the verification (docs/adr/0030). */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
@@ -12,6 +12,7 @@
 #include <mst/common/log.h>
 
 #include "ingest/ingest.h"
+#include "keeper.h"
 #include "wait.h"
 
 enum {
@@ -36,7 +37,6 @@ struct mst_ingest {
   mst_core *core;
   nng_socket socket;
   bool is_open;
-  mst_workers *workers;
   pthread_mutex_t lock;
   pthread_cond_t idle;
   bool is_stopping; /* no slot waits for another envelope */
@@ -113,7 +113,11 @@ take_envelope(slot *s)
   s->job.received_at = mst_core_now(core);
   s->job.finish = finish;
   atomic_fetch_add(&core->counters.received, 1);
-  mst_workers_push(s->ingest->workers, &s->job);
+  mst_ingest_verify(core, &s->job);
+  if (s->job.fate == MST_JOB_DROP)
+    finish(&s->job, NULL);
+  else
+    mst_keeper_push(core->keeper, &s->job);
 }
 
 static void
@@ -249,10 +253,7 @@ mst_ingest_start(mst_core *core, mst_ingest **ret_ingest, mst_errctx *ctx)
     err = fail_nng(ctx, failed, "limit what agents may send");
     goto out;
   }
-  long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  err = mst_workers_start(core, config->workers > 0 ? (uint32_t)config->workers : cores > 0 ? (uint32_t)cores : 1, &ingest->workers, ctx);
-  if (err == MST_OK)
-    err = open_slots(ingest, (uint32_t)config->contexts, ctx);
+  err = open_slots(ingest, (uint32_t)config->contexts, ctx);
   ingest->listeners = mst_alloc(config->listen.count, sizeof *ingest->listeners);
   if (err == MST_OK && !ingest->listeners)
     err = mst_fail(ctx, MST_ENOMEM, "out of memory for the listeners");
@@ -304,7 +305,6 @@ mst_ingest_stop(mst_ingest *ingest)
   if (ingest->is_open)
     (void)nng_close(ingest->socket);
   wait_idle(ingest, false); /* a peer that does not read its answer holds nothing up now */
-  mst_workers_stop(ingest->workers);
   for (uint32_t i = 0; i < ingest->slot_count; i++) {
     nng_aio_stop(ingest->slots[i].aio);
     nng_aio_free(ingest->slots[i].aio);

@@ -76,7 +76,7 @@ live_start(live *l, const char *period, const char *sign_offs)
   snprintf(l->r.config_path, sizeof l->r.config_path, "%s/musterd.yml", l->r.folder);
   snprintf(text, sizeof text,
            "state_dir: %s/state\nlisten: [\"tcp://127.0.0.1:0\"]\nwindow: 500ms\ngrace: 100ms\nevaluate_every: 200ms\nkey_overlap: "
-           "1s\nworkers: 2\n"
+           "1s\n"
            "contexts: 16\nchecklists: [{name: test, file: checklist.yml}]\nplan: plan.yml\n",
            l->r.folder);
   rig_write(&l->r, "musterd.yml", text);

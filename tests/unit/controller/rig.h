@@ -128,7 +128,7 @@ rig_finish(mst_job *job, const mst_buf *answer)
   }
 }
 
-/* As workers and keeper do it, one after the other. */
+/* As the receiving threads and the keeper do it, one after the other. */
 static RIG_UNUSED rig_answer
 rig_send(rig *r, const void *data, size_t size_bytes)
 {

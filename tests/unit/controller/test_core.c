@@ -139,8 +139,9 @@ Test(core, run_that_is_ended__cannot_be_go)
 Test(core, changed_rules__end_the_run)
 {
   char id[MST_RUN_ID_BYTES];
-  mst_controller_config old;
+  mst_controller_config fresh; /* beside the old one, which the keeper still reads */
   mst_errctx ctx = {0};
+  mst_diags diags;
   net_agent agent;
   live l;
 
@@ -149,18 +150,20 @@ Test(core, changed_rules__end_the_run)
   net_go(&agent);
   live_wait(atomic_load(&agent.saw_plan));
   live_run(&l, id);
-  old = l.r.config;
-  rig_load_config(&l.r);
-  cr_expect_eq(mst_core_reload(l.r.core, &l.r.config, &ctx), MST_OK, "%s", ctx.text);
+  mst_diags_init(&diags);
+  cr_assert(mst_controller_config_load(l.r.config_path, &fresh, &diags));
+  cr_expect_eq(mst_core_reload(l.r.core, &fresh, &ctx), MST_OK, "%s", ctx.text);
   cr_expect(live_run_is(&l, id, "state", "running"), "nothing was changed");
   live_write_rules(&l, "1h", "", "200ms");
-  cr_expect_eq(mst_core_reload(l.r.core, &l.r.config, &ctx), MST_OK, "%s", ctx.text);
+  cr_expect_eq(mst_core_reload(l.r.core, &fresh, &ctx), MST_OK, "%s", ctx.text);
   live_wait(live_run_is(&l, id, "verdict", "NO_GO"));
   cr_expect(live_run_is(&l, id, "state", "ended"));
   cr_expect(live_run_is(&l, id, "reason", "the plan was changed"));
   net_rest(&agent);
   net_done(&agent);
-  mst_controller_config_done(&old);
+  live_close(&l);
+  mst_controller_config_done(&fresh);
+  mst_diags_done(&diags);
   live_stop(&l);
 }
 

@@ -134,7 +134,7 @@ rig_answer(const canned *answers)
 
   rig_stop();
   rig.answers = answers;
-  snprintf(at.sun_path, sizeof at.sun_path, "%s", rig.url + 5);
+  cr_assert_lt((size_t)snprintf(at.sun_path, sizeof at.sun_path, "%.*s", (int)sizeof at.sun_path - 1, rig.url + 5), sizeof at.sun_path);
   rig.listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   cr_assert_eq(bind(rig.listen_fd, (struct sockaddr *)&at, sizeof at), 0);
   cr_assert_eq(listen(rig.listen_fd, 8), 0);

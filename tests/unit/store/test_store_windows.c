@@ -72,13 +72,14 @@ CONTRACT(windows_of_one_agent__are_the_same_in_either_way_of_asking)
   }
   rig_commit(ops, store);
   for (uint32_t agent = 1; agent <= 17; agent++) {
-    char one[4096], all[64 * 1024], mark[32], wanted[4096] = "";
+    char one[64 * 1024], all[64 * 1024], mark[32], wanted[64 * 1024] = "";
+    size_t used = 0;
     snprintf(mark, sizeof mark, "/%u=", agent);
     snprintf(all, sizeof all, "%s", show_windows(0, minute(5), minute(60)));
     for (char *word = all, *end; (end = strchr(word, ' ')); word = end + 1) {
       *end = '\0';
-      if (strstr(word, mark))
-        snprintf(wanted + strlen(wanted), sizeof wanted - strlen(wanted), "%s ", word);
+      if (strstr(word, mark) && used < sizeof wanted)
+        used += (size_t)snprintf(wanted + used, sizeof wanted - used, "%.100s ", word);
     }
     snprintf(one, sizeof one, "%s", show_windows(agent, minute(5), minute(60)));
     cr_assert_str_eq(one, wanted);

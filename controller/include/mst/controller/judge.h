@@ -123,9 +123,10 @@ mst_verdict_kind mst_verdict_so_far(const mst_verdict *verdict); /* what it woul
 bool mst_verdict_is_final(const mst_verdict *verdict);           /* no later input can change it */
 size_t mst_verdict_item_count(const mst_verdict *verdict);
 const mst_item_result *mst_verdict_item_at(const mst_verdict *verdict, size_t index);
-/* The canonical JSON (keys sorted, no white space): the same inputs give the same bytes on any machine. `result` holds what is signed: checklist, decision,
- * items, rate, run; `digest` is over exactly its bytes (domain "muster/1/result"). Around it stands what changes without a change of the result: counts,
- * evaluated_at, final, follow_ups, next, reasons, sign_offs, verdict, verdict_so_far. Texts live as long as the verdict. */
+/* The canonical JSON (keys sorted, no white space): the same inputs give the same bytes on any machine. `result` holds what is signed:
+ * checklist, decision, items, rate, run; `digest` is over exactly its bytes (domain "muster/1/result"). Around it stands what changes
+ * without a change of the result: counts, evaluated_at, final, follow_ups, next, reasons, sign_offs, verdict, verdict_so_far. Texts live as
+ * long as the verdict. */
 const char *mst_verdict_json(const mst_verdict *verdict);
 mst_digest mst_verdict_digest(const mst_verdict *verdict);
 

@@ -7,10 +7,10 @@
 
 #include <mst/common/alloc.h>
 #include <mst/proto/envelope.h>
+#include <mst/proto/frame.h>
 #include <mst/proto/reply.h>
 
 #include "uplink_dialer.h"
-#include "uplink_frame.h"
 
 enum {
   REPLY_FRAME_MAX_BYTES = MST_FRAME_REQUEST_BYTES + MST_REPLY_MAX_BYTES,

@@ -10,7 +10,7 @@
  * Any thread. */
 void mst_ingest_verify(mst_core *core, mst_job *job);
 
-/* socket.c: nng REP contexts. */
+/* socket.c: what agents connect to. */
 typedef struct mst_ingest mst_ingest;
 mst_err mst_ingest_start(mst_core *core, mst_ingest **ret_ingest, mst_errctx *ctx) MST_MUST_USE;
 /* Takes no more envelopes, waits until those under way are answered, closes. The keeper must still run. NULL is allowed. */

@@ -1,5 +1,5 @@
-#ifndef MST_AGENT_UPLINK_FRAME_H
-#define MST_AGENT_UPLINK_FRAME_H
+#ifndef MST_PROTO_FRAME_H
+#define MST_PROTO_FRAME_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -8,7 +8,8 @@
  * reply begin with a number (4 bytes, big-endian, highest bit set). Source: nanomsg/rfc sp-tcp-mapping-01, sp-request-reply-01. */
 enum {
   MST_FRAME_HELLO_BYTES = 8,
-  MST_FRAME_HEADER_BYTES = 12,
+  MST_FRAME_LENGTH_BYTES = 8,
+  MST_FRAME_HEADER_BYTES = 12, /* length and number */
   MST_FRAME_REQUEST_BYTES = 4,
 };
 #define MST_FRAME_REQUEST_BIT UINT32_C(0x80000000)

@@ -91,10 +91,11 @@ run_unit_programs() { # PRESET [WRAPPER...]
 }
 
 suite_lint() {
-  local script
+  local script status
   for script in tests/lint/*.py; do
     python3 "$script"
-    result "lint/$(basename "$script" .py)" $?
+    status=$? # kept at once: a $(...) among the arguments below would set it anew
+    result "lint/$(basename "$script" .py)" "$status"
   done
 }
 suite_format() {

@@ -10,7 +10,7 @@ packages=(
   ccache clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14
   libcriterion-dev iproute2 iptables procps sqlite3
   prometheus-node-exporter collectd-core
-  python3 python3-venv
+  python3 python3-venv git curl
 )
 missing=()
 for package in "${packages[@]}"; do
@@ -23,18 +23,16 @@ if [ ${#missing[@]} -ne 0 ]; then
     exit 69
   fi
   echo "setup: installing ${missing[*]}"
-  export DEBIAN_FRONTEND=noninteractive
+  export DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes
   apt-get update -q >/dev/null
   # Debian starts installed services at once; the tests start their own on free ports.
   policy=/usr/sbin/policy-rc.d
-  made_policy=no
   if [ ! -e "$policy" ]; then
+    trap 'rm -f "$policy"' EXIT
     printf '#!/bin/sh\nexit 101\n' >"$policy"
     chmod 755 "$policy"
-    made_policy=yes
   fi
   apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null
-  [ "$made_policy" = no ] || rm -f "$policy"
 fi
 
 wanted=tests/requirements.txt

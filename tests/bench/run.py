@@ -130,7 +130,7 @@ def big_token(site, agents):
 def bench_controller(seconds):
     with tempfile.TemporaryDirectory() as folder, harness.Site(pathlib.Path(folder), window="1m", grace="5s") as site:
         site.start()
-        result = finish(simulate(site, big_token(site, 64), 64, seconds or 130, interval_ms=200))
+        result = finish(simulate(site, big_token(site, 100), 100, seconds or 130, interval_ms=100))
     header()
     row("controller: CPU per envelope of 150 samples", result["controller_cpu_us_per_envelope"], result["bare_verify_us"], "us",
         "one bare verification; limit 1.6 (issue), 2.0 (corrections)")

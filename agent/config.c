@@ -142,7 +142,7 @@ mst_agent_url_is_local(const char *url)
 static void
 check_urls(const mst_agent_config *config, const mst_yaml_node *root, mst_diags *diags)
 {
-  const mst_yaml_node *node = mst_yaml_node_get(root, "controllers");
+  const mst_yaml_node *node = mst_yaml_node_get(root, "controllers"), *tls = mst_yaml_node_get(root, "tls");
   bool needs_ca = false;
 
   for (size_t i = 0; i < config->controllers.count; i++) {
@@ -151,17 +151,21 @@ check_urls(const mst_agent_config *config, const mst_yaml_node *root, mst_diags 
     const char *host;
     size_t host_bytes;
     bool is_tls = false;
+    if (!url) /* no text: said already */
+      continue;
     if (!split_url(url, &is_tls, &host, &host_bytes))
       mst_yaml_complain(diags, at, "\"%.128s\" is no controller URL; write tcp://HOST:PORT or tls+tcp://HOST:PORT", url);
     for (size_t k = 0; k < i; k++)
-      if (strcmp(config->controllers.items[k], url) == 0)
+      if (config->controllers.items[k] && strcmp(config->controllers.items[k], url) == 0)
         mst_yaml_complain(diags, at, "\"%.128s\" is in the list twice", url);
     needs_ca = needs_ca || is_tls;
   }
-  if (needs_ca && !config->tls.ca_file)
+  /* Of a key that is there and wrong, that is said already. */
+  bool is_tls_wrong = tls && mst_yaml_node_kind(tls) != MST_YAML_MAP;
+  if (needs_ca && !is_tls_wrong && !mst_yaml_node_get(tls, "ca_file"))
     mst_yaml_complain(diags, node, "a tls+tcp:// controller needs tls.ca_file, the authority that signed its certificate");
   if (config->tls.ca_file && access(config->tls.ca_file, R_OK) < 0)
-    mst_yaml_complain(diags, mst_yaml_node_get(mst_yaml_node_get(root, "tls"), "ca_file"), "cannot read \"%.200s\": %m",
+    mst_yaml_complain(diags, mst_yaml_node_get(tls, "ca_file"), "cannot read \"%.200s\": %m; name the PEM file of the authority",
                       config->tls.ca_file);
 }
 
@@ -174,9 +178,10 @@ check_paths(const mst_agent_config *config, const mst_yaml_node *root, mst_diags
 
   for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
     if (paths[i].path && paths[i].path[0] != '/')
-      mst_yaml_complain(diags, mst_yaml_node_get(root, paths[i].key), "\"%.200s\" must be an absolute path", paths[i].path);
+      mst_yaml_complain(diags, mst_yaml_node_get(root, paths[i].key), "\"%.200s\" must be an absolute path, from / on", paths[i].path);
   if (config->root && config->root[0] == '/' && access(config->root, X_OK) < 0)
-    mst_yaml_complain(diags, mst_yaml_node_get(root, "root"), "cannot enter \"%.200s\": %m", config->root);
+    mst_yaml_complain(diags, mst_yaml_node_get(root, "root"), "cannot enter \"%.200s\": %m; name a folder that holds proc/ and sys/",
+                      config->root);
 }
 
 static void
@@ -185,7 +190,7 @@ check_collectors(const mst_agent_config *config, const mst_yaml_node *root, mst_
   const mst_yaml_node *node = mst_yaml_node_get(mst_yaml_node_get(root, "forbid"), "collectors");
 
   for (size_t i = 0; i < config->forbid.collectors.count; i++)
-    if (!mst_collector_find(config->forbid.collectors.items[i]))
+    if (config->forbid.collectors.items[i] && !mst_collector_find(config->forbid.collectors.items[i]))
       mst_yaml_complain(diags, mst_yaml_node_kind(node) == MST_YAML_LIST ? mst_yaml_node_at(node, i) : node,
                         "there is no collector \"%.64s\"; `muster-agent --once` lists them", config->forbid.collectors.items[i]);
 }

@@ -143,20 +143,25 @@ is_listen_url(const char *url, bool *ret_is_tls)
 static void
 check_listeners(const mst_controller_config *config, const mst_yaml_node *root, mst_diags *diags)
 {
+  const mst_yaml_node *tls = mst_yaml_node_get(root, "tls");
   bool is_tls, needs_cert = false;
 
   for (size_t i = 0; i < config->listen.count; i++) {
     const char *url = config->listen.items[i];
+    if (!url) /* no text: said already */
+      continue;
     if (!is_listen_url(url, &is_tls))
       mst_yaml_complain(diags, entry_node(root, "listen", i),
                         "\"%.128s\" is no listener; write tcp://ADDRESS:PORT or tls+tcp://ADDRESS:PORT", url);
     else
       needs_cert = needs_cert || is_tls;
     for (size_t k = 0; k < i; k++)
-      if (strcmp(config->listen.items[k], url) == 0)
+      if (config->listen.items[k] && strcmp(config->listen.items[k], url) == 0)
         mst_yaml_complain(diags, entry_node(root, "listen", i), "\"%.128s\" is in the list twice", url);
   }
-  if (needs_cert && (!config->tls.cert_file || !config->tls.key_file))
+  /* Of keys that are there and wrong, that is said already. */
+  bool is_wrong = tls && mst_yaml_node_kind(tls) != MST_YAML_MAP;
+  if (needs_cert && !is_wrong && (!mst_yaml_node_get(tls, "cert_file") || !mst_yaml_node_get(tls, "key_file")))
     mst_yaml_complain(diags, mst_yaml_node_get(root, "listen"), "a tls+tcp:// listener needs tls.cert_file and tls.key_file");
 }
 
@@ -164,7 +169,7 @@ static void
 check_file(const char *path, const mst_yaml_node *node, mst_diags *diags)
 {
   if (path && access(path, R_OK) < 0)
-    mst_yaml_complain(diags, node, "cannot read \"%.300s\": %m", path);
+    mst_yaml_complain(diags, node, "cannot read \"%.300s\": %m; a relative path is below the folder of this file", path);
 }
 
 static void
@@ -182,7 +187,7 @@ check_values(const mst_controller_config *config, const mst_yaml_node *root, mst
     if (entry->overlay)
       check_file(entry->overlay, mst_yaml_node_get(entry->place.node, "overlay"), diags);
   }
-  if (!mst_store_find(config->store.backend))
+  if (config->store.backend && !mst_store_find(config->store.backend))
     mst_yaml_complain(diags, mst_yaml_node_get(mst_yaml_node_get(root, "store"), "backend"), "there is no store \"%s\"; write sqlite",
                       config->store.backend);
   mst_http_config_check(&config->http, diags);
@@ -223,21 +228,21 @@ resolve_all(const char *path, mst_controller_config *config)
 bool
 mst_controller_config_load(const char *path, mst_controller_config *ret_config, mst_diags *diags)
 {
-  size_t before = diags->count;
+  size_t before = diags->count + diags->dropped;
 
   *ret_config = (mst_controller_config){0};
   ret_config->yaml = mst_yaml_load(path, diags);
   if (!ret_config->yaml)
     return false;
   bool is_good = mst_config_map(mst_yaml_root(ret_config->yaml), &mst_controller_config_schema, ret_config, diags);
-  if (is_good && !resolve_all(path, ret_config)) {
+  if (!resolve_all(path, ret_config)) {
     mst_diags_add(diags, path, 0, 0, "", "out of memory");
     return false;
   }
   /* What else is wrong is said even when a key is: an error hides no other. */
-  if (ret_config->store.backend)
+  if (mst_yaml_node_kind(mst_yaml_root(ret_config->yaml)) == MST_YAML_MAP)
     check_values(ret_config, mst_yaml_root(ret_config->yaml), diags);
-  return is_good && diags->count == before;
+  return is_good && diags->count + diags->dropped == before;
 }
 
 void

@@ -1,6 +1,7 @@
 /* The http: section of musterd's config. */
 #include "http/http.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -57,16 +58,24 @@ complain(const mst_http_config *config, mst_diags *diags, const char *key, size_
     mst_diags_add(diags, "", 0, 0, key, "%s", text);
 }
 
-/* Relative paths are looked at when their folder is known. */
+/* A key that is there and wrong has its message already. */
+static bool
+is_set(const mst_http_config *config, const char *key, const char *value)
+{
+  return value || (config->place.node && mst_yaml_node_get(config->place.node, key));
+}
+
 static void
 check_file(const mst_http_config *config, mst_diags *diags, const char *key, const char *path)
 {
   mst_errctx ctx = {0};
+  char text[sizeof ctx.text + 64];
 
-  if (!path || path[0] != '/' || access(path, R_OK) == 0)
+  if (!path || access(path, R_OK) == 0)
     return;
   (void)mst_fail_errno(&ctx, MST_EIO, "cannot read \"%.300s\"", path);
-  complain(config, diags, key, 0, ctx.text);
+  snprintf(text, sizeof text, "%s; a relative path is below the folder of this file", ctx.text);
+  complain(config, diags, key, 0, text);
 }
 
 void
@@ -78,19 +87,22 @@ mst_http_config_check(const mst_http_config *config, mst_diags *diags)
     const char *text = config->listen.items[i];
     mst_http_address address;
     mst_errctx ctx = {0};
+    if (!text) /* said already */
+      continue;
     if (mst_http_address_parse(text, &address, &ctx) != MST_OK)
       complain(config, diags, "listen", i, ctx.text);
     else
       open_listener = open_listener || !address.is_loopback;
     for (size_t k = 0; k < i; k++)
-      if (strcmp(config->listen.items[k], text) == 0)
+      if (config->listen.items[k] && strcmp(config->listen.items[k], text) == 0)
         complain(config, diags, "listen", i, "this address is in the list twice");
   }
-  if (open_listener && !config->token_file)
+  if (open_listener && !is_set(config, "token_file", config->token_file))
     complain(config, diags, "listen", SIZE_MAX,
              "an address that other machines reach needs token_file: readers must show a bearer token there; or listen on 127.0.0.1");
-  if (!config->cert_file != !config->key_file)
-    complain(config, diags, config->cert_file ? "cert_file" : "key_file", 0, "cert_file and key_file go together");
+  bool has_cert = is_set(config, "cert_file", config->cert_file), has_key = is_set(config, "key_file", config->key_file);
+  if (has_cert != has_key)
+    complain(config, diags, has_cert ? "cert_file" : "key_file", 0, "cert_file and key_file go together: name both or neither");
   check_file(config, diags, "token_file", config->token_file);
   check_file(config, diags, "cert_file", config->cert_file);
   check_file(config, diags, "key_file", config->key_file);

@@ -83,6 +83,25 @@ Test(config, parse__many_errors__all_with_their_lines)
   expect_error(16, "level");
 }
 
+/* A value of another kind than is asked for leaves a hole, which the other checks step over. */
+Test(config, parse__values_of_a_wrong_kind__hide_nothing_and_bring_no_further_errors)
+{
+  const char *text = "controllers: [[a], tls+tcp://h:1, nowhere]\n"
+                     "forbid: {collectors: [{cpu: no}, quux]}\n"
+                     "tls: {ca_file: []}\n"
+                     "root: [/]\n"
+                     "state_dir: here\n";
+  cr_assert_not(mst_agent_config_parse("agent.yml", text, &config, &diags));
+  expect_error(1, "controllers[0]");
+  expect_error(1, "\"nowhere\"");
+  expect_error(2, "forbid.collectors[0]");
+  expect_error(2, "quux");
+  expect_error(3, "tls.ca_file");
+  expect_error(4, "root");
+  expect_error(5, "absolute");
+  cr_expect_eq(diags.count, 7, "%zu errors", diags.count);
+}
+
 Test(config, parse__tls_without_authority__said)
 {
   cr_assert_not(mst_agent_config_parse("agent.yml", "controllers: [\"tls+tcp://ctl.example:7650\"]\n", &config, &diags));

@@ -92,6 +92,37 @@ Test(config, all_errors__are_found_at_once)
   expect_error(9, "token_file");
 }
 
+/* Another error must not keep the paths from being found where they are. */
+Test(config, relative_paths_beside_an_error__are_not_called_unreadable)
+{
+  char text[256];
+
+  snprintf(text, sizeof text, "windows: 1m\nplan: %s\nchecklists: [{name: a, file: %s}]\n", path + 5, path + 5);
+  cr_expect_not(load(text));
+  expect_error(1, "windows");
+  cr_expect_eq(diags.count, 1, "%s", diags.list[diags.count - 1].text);
+}
+
+/* A value of another kind than is asked for leaves a hole, which the other checks step over. */
+Test(config, values_of_a_wrong_kind__hide_nothing_and_bring_no_further_errors)
+{
+  cr_expect_not(
+      load("store: {backend: [paper]}\nlisten: [{a: b}, 'udp://x:1']\ntls: {cert_file: [], key_file: /nowhere/key.pem}\n"
+           "http: {listen: [[], '127.0.0.1:7651', 'somewhere']}\nplan: nowhere.yml\nchecklists: [text, {name: [], file: none.yml}]\n"));
+  expect_error(1, "backend");
+  expect_error(2, "listen[0]");
+  expect_error(2, "udp://x:1");
+  expect_error(3, "cert_file");
+  expect_error(3, "/nowhere/key.pem");
+  expect_error(4, "http.listen[0]");
+  expect_error(4, "somewhere");
+  expect_error(5, "nowhere.yml");
+  expect_error(6, "checklists[0]");
+  expect_error(6, "checklists[1].name");
+  expect_error(6, "none.yml");
+  cr_expect_eq(diags.count, 11, "%zu errors", diags.count);
+}
+
 Test(config, listeners__must_be_urls_and_no_two_alike)
 {
   const char *const bad[] = {"tcp://", "tcp://x", "tcp://x:y", "tcp://x:70000", "http://x:1", "tcp://::1:5", "tcp://a b:1"};

@@ -164,12 +164,19 @@ explain(const mst_cli *cli, CURLcode code, const char *why, const mst_buf *body,
     return mst_fail(ctx, MST_EUNREACHABLE,
                     "trust the controller at %s: %s; --ca-file or $MUSTER_CA_FILE names the authority that signed its certificate",
                     cli->url, said);
+  case CURLE_GOT_NOTHING: /* so an HTTPS listener treats plain requests */
+  case CURLE_RECV_ERROR:
+    if (strncmp(cli->url, "http://", 7) != 0)
+      break;
+    return mst_fail(ctx, MST_EUNREACHABLE, "ask %s: %s; was musterd stopped just now, or does it want https://?", cli->url, said);
+  case CURLE_SSL_CONNECT_ERROR:
+    return mst_fail(ctx, MST_EUNREACHABLE, "agree on TLS with %s: %s; does it want http://?", cli->url, said);
   case CURLE_OPERATION_TIMEDOUT:
     return mst_fail(ctx, MST_ETIMEOUT, "wait for the controller at %s: %s", cli->url, said);
   default:
-    return mst_fail(ctx, MST_EUNREACHABLE, "reach the controller at %s: %s; is musterd running there? (--url, $MUSTER_URL)", cli->url,
-                    said);
+    break;
   }
+  return mst_fail(ctx, MST_EUNREACHABLE, "reach the controller at %s: %s; is musterd running there? (--url, $MUSTER_URL)", cli->url, said);
 }
 
 static mst_err

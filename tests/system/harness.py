@@ -282,6 +282,20 @@ class Site:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
+    def ask(self, path):
+        """(status, text) of any path, errors too."""
+        done = subprocess.run(["curl", "-sS", "--max-time", "10", "--unix-socket", str(self.http_path), "-w", "\n%{http_code}", f"http://localhost{path}"],
+                              capture_output=True, text=True, check=True)
+        text, status = done.stdout.rsplit("\n", 1)
+        return int(status), text
+
+    def musterd(self, *arguments, check=True):
+        """One of musterd's commands, on this site's config."""
+        done = subprocess.run([str(MUSTERD), "--config", str(self.config), *map(str, arguments)], capture_output=True, text=True, timeout=60)
+        assert not check or done.returncode == 0, f"musterd {' '.join(map(str, arguments))} exited {done.returncode}: {done.stdout}{done.stderr}"
+        assert "Sanitizer" not in done.stderr, done.stderr
+        return done
+
     def metrics(self):
         done = subprocess.run(["curl", "-sS", "--unix-socket", str(self.http_path), "http://localhost/metrics"], capture_output=True, text=True, check=True)
         values = {}

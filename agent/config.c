@@ -154,10 +154,10 @@ check_urls(const mst_agent_config *config, const mst_yaml_node *root, mst_diags 
     if (!url) /* no text: said already */
       continue;
     if (!split_url(url, &is_tls, &host, &host_bytes))
-      mst_yaml_complain(diags, at, "\"%.128s\" is no controller URL; write tcp://HOST:PORT or tls+tcp://HOST:PORT", url);
+      mst_yaml_complain(diags, at, "\"%.128s\" is no controller URL; write tcp://HOST:PORT or tls+tcp://HOST:PORT, PORT 1 to 65535", url);
     for (size_t k = 0; k < i; k++)
       if (config->controllers.items[k] && strcmp(config->controllers.items[k], url) == 0)
-        mst_yaml_complain(diags, at, "\"%.128s\" is in the list twice", url);
+        mst_yaml_complain(diags, at, "\"%.128s\" is in the list twice; leave one out", url);
     needs_ca = needs_ca || is_tls;
   }
   /* Of a key that is there and wrong, that is said already. */

@@ -57,8 +57,10 @@ check(const char *path, mst_errctx *ctx)
   (void)!mst_controller_config_load(path, &config, &diags);
   for (size_t i = 0; i < config.checklists.count; i++) {
     const mst_controller_checklist *entry = (const mst_controller_checklist *)config.checklists.items + i;
+    /* What cannot be read is the config's error already. */
+    const char *overlay = entry->overlay && access(entry->overlay, R_OK) == 0 ? entry->overlay : NULL;
     if (entry->file && access(entry->file, R_OK) == 0)
-      mst_checklist_destroy(mst_checklist_load(entry->file, entry->overlay, &diags));
+      mst_checklist_destroy(mst_checklist_load(entry->file, overlay, &diags));
   }
   if (config.plan && access(config.plan, R_OK) == 0)
     mst_plan_set_destroy(mst_plan_set_load(config.plan, &diags));

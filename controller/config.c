@@ -152,17 +152,18 @@ check_listeners(const mst_controller_config *config, const mst_yaml_node *root, 
       continue;
     if (!is_listen_url(url, &is_tls))
       mst_yaml_complain(diags, entry_node(root, "listen", i),
-                        "\"%.128s\" is no listener; write tcp://ADDRESS:PORT or tls+tcp://ADDRESS:PORT", url);
+                        "\"%.128s\" is no listener; write tcp://ADDRESS:PORT or tls+tcp://ADDRESS:PORT, PORT up to 65535", url);
     else
       needs_cert = needs_cert || is_tls;
     for (size_t k = 0; k < i; k++)
       if (config->listen.items[k] && strcmp(config->listen.items[k], url) == 0)
-        mst_yaml_complain(diags, entry_node(root, "listen", i), "\"%.128s\" is in the list twice", url);
+        mst_yaml_complain(diags, entry_node(root, "listen", i), "\"%.128s\" is in the list twice; leave one out", url);
   }
   /* Of keys that are there and wrong, that is said already. */
   bool is_wrong = tls && mst_yaml_node_kind(tls) != MST_YAML_MAP;
   if (needs_cert && !is_wrong && (!mst_yaml_node_get(tls, "cert_file") || !mst_yaml_node_get(tls, "key_file")))
-    mst_yaml_complain(diags, mst_yaml_node_get(root, "listen"), "a tls+tcp:// listener needs tls.cert_file and tls.key_file");
+    mst_yaml_complain(diags, mst_yaml_node_get(root, "listen"),
+                      "a tls+tcp:// listener needs tls.cert_file and tls.key_file; deploy/make-certs.sh makes both");
 }
 
 static void

@@ -47,7 +47,7 @@ mst_plan_set *
 mst_plan_set_load(const char *path, mst_diags *diags)
 {
   mst_plan_set *set = mst_alloc(1, sizeof *set);
-  size_t before = diags->count;
+  size_t before = diags->count + diags->dropped;
   mst_errctx ctx = {0};
   mst_buf text;
 
@@ -66,7 +66,7 @@ mst_plan_set_load(const char *path, mst_diags *diags)
     (void)!mst_config_map(mst_yaml_root(set->yaml), &mst_plan_file_schema, &set->file, diags);
     mst_plan_file_check(&set->file, diags);
   }
-  if (!set->yaml || diags->count != before) {
+  if (!set->yaml || diags->count + diags->dropped != before) {
     mst_plan_set_destroy(set);
     return NULL;
   }

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include <mst/common/buf.h>
 #include <mst/common/clock.h>
 
 #include "plan.h"
@@ -42,44 +43,69 @@ const mst_config_schema mst_plan_file_schema = {
     .place_offset = MST_CONFIG_NO_PLACE,
 };
 
-/* A map whose values are scalars or lists of scalars; no empty texts where they would mean nothing. */
+/* A map whose values are scalars or lists of least..most_values scalars; no empty texts where they would mean nothing. False when it is
+ * no map: what its keys are can be asked of any other. */
 static bool
-check_map(const mst_yaml_node *node, const char *what, size_t most, size_t most_values, mst_diags *diags)
+check_map(const mst_yaml_node *node, const char *what, size_t most, size_t least_values, size_t most_values, mst_diags *diags)
 {
-  bool is_good = true;
-
   if (mst_yaml_node_kind(node) != MST_YAML_MAP) {
-    mst_yaml_complain(diags, node, "%s must be a map of names and values", what);
+    mst_yaml_complain(diags, node, "must be a map of %s", what);
     return false;
   }
-  if (mst_yaml_node_count(node) > most) {
-    mst_yaml_complain(diags, node, "%s: at most %zu entries are possible", what, most);
-    is_good = false;
-  }
+  if (mst_yaml_node_count(node) > most)
+    mst_yaml_complain(diags, node, "%zu entries; at most %zu are possible", mst_yaml_node_count(node), most);
   for (size_t i = 0; i < mst_yaml_node_count(node); i++) {
     const mst_yaml_node *value = mst_yaml_node_at(node, i);
     size_t count = mst_yaml_node_kind(value) == MST_YAML_LIST ? mst_yaml_node_count(value) : 1;
-    if (mst_yaml_node_kind(value) == MST_YAML_MAP || count > most_values) {
-      mst_yaml_complain(diags, value, "write one value or a list of at most %zu", most_values);
-      is_good = false;
+    if (mst_yaml_node_kind(value) == MST_YAML_MAP || count < least_values || count > most_values) {
+      mst_yaml_complain(diags, value, "write one value or a list of %zu to %zu values", least_values, most_values);
       continue;
     }
     for (size_t k = 0; k < count; k++) {
       const mst_yaml_node *one = mst_yaml_node_kind(value) == MST_YAML_LIST ? mst_yaml_node_at(value, k) : value;
-      if (mst_yaml_node_kind(one) == MST_YAML_SCALAR && !mst_yaml_node_is_null(one) &&
+      if (mst_yaml_node_kind(one) == MST_YAML_SCALAR && !mst_yaml_node_is_null(one) && mst_yaml_node_text(one)[0] != '\0' &&
           strlen(mst_yaml_node_text(one)) <= MST_PLAN_TEXT_MAX_BYTES)
         continue;
-      mst_yaml_complain(diags, one, "write a text of 1 to %d characters", MST_PLAN_TEXT_MAX_BYTES);
-      is_good = false;
+      mst_yaml_complain(diags, one, "write a text of 1 to %d bytes", MST_PLAN_TEXT_MAX_BYTES);
     }
   }
-  return is_good;
+  return true;
+}
+
+enum { NAMES_TEXT_BYTES = 512 /* what a person reads of a choice */ };
+
+static void
+complain_of_collector(const mst_plan_entry_file *entry, mst_diags *diags)
+{
+  mst_buf names;
+
+  mst_buf_init(&names, NAMES_TEXT_BYTES);
+  for (const mst_known_collector *known = mst_known_collectors; known->name; known++)
+    mst_buf_printf(&names, "%s%s", known == mst_known_collectors ? "" : ", ", known->name);
+  mst_yaml_complain(diags, mst_yaml_node_get(entry->place.node, "name"), "there is no collector \"%.64s\"; choose one of %s", entry->name,
+                    mst_buf_text(&names));
+  mst_buf_done(&names);
+}
+
+static void
+complain_of_option(const mst_yaml_node *key, const mst_known_collector *known, mst_diags *diags)
+{
+  mst_buf names;
+
+  mst_buf_init(&names, NAMES_TEXT_BYTES);
+  for (const char *const *option = known->options; *option; option++)
+    mst_buf_printf(&names, "%s%s", option == known->options ? "" : ", ", *option);
+  mst_yaml_complain(diags, key, "collector %s has no option \"%.64s\"; it has %s", known->name, mst_yaml_node_text(key),
+                    known->options[0] ? mst_buf_text(&names) : "none");
+  mst_buf_done(&names);
 }
 
 static void
 check_options(const mst_plan_entry_file *entry, const mst_known_collector *known, mst_diags *diags)
 {
-  if (!check_map(entry->options, "options", MST_PLAN_MAX_OPTIONS, MST_PLAN_MAX_OPTION_VALUES, diags) || !known)
+  if (!check_map(entry->options, "options and their values, such as {names: [nginx]}", MST_PLAN_MAX_OPTIONS, 0, MST_PLAN_MAX_OPTION_VALUES,
+                 diags) ||
+      !known)
     return;
   for (size_t i = 0; i < mst_yaml_node_count(entry->options); i++) {
     const mst_yaml_node *key = mst_yaml_node_key_at(entry->options, i);
@@ -87,8 +113,7 @@ check_options(const mst_plan_entry_file *entry, const mst_known_collector *known
     for (const char *const *option = known->options; *option; option++)
       is_known = is_known || strcmp(*option, mst_yaml_node_text(key)) == 0;
     if (!is_known)
-      mst_yaml_complain(diags, key, "collector %s has no option \"%.64s\"; docs/signals.md lists them", known->name,
-                        mst_yaml_node_text(key));
+      complain_of_option(key, known, diags);
   }
 }
 
@@ -101,17 +126,18 @@ mst_plan_file_check(const mst_plan_file *file, mst_diags *diags)
     const mst_plan_entry_file *entry = (const mst_plan_entry_file *)file->collectors.items + i;
     const mst_known_collector *known = entry->name ? mst_known_collector_find(entry->name) : NULL;
     if (entry->name && !known)
-      mst_yaml_complain(diags, mst_yaml_node_get(entry->place.node, "name"), "there is no collector \"%.64s\"; docs/signals.md lists them",
-                        entry->name);
+      complain_of_collector(entry, diags);
     if (entry->options)
       check_options(entry, known, diags);
     if (entry->hosts)
-      (void)check_map(entry->hosts, "hosts", LABELS_MAX, VALUES_MAX, diags);
+      (void)check_map(entry->hosts, "labels and what they must be, such as {role: api}", LABELS_MAX, 1, VALUES_MAX, diags);
     for (size_t k = 0; k < i; k++) {
       const mst_plan_entry_file *other = (const mst_plan_entry_file *)file->collectors.items + k;
       if (entry->name && other->name && strcmp(entry->name, other->name) == 0 && !other->hosts)
-        mst_yaml_complain(diags, mst_yaml_node_get(entry->place.node, "name"),
-                          "collector %s stands above for all hosts: this entry never counts", entry->name);
+        mst_yaml_complain(
+            diags, mst_yaml_node_get(entry->place.node, "name"),
+            "collector %s stands above for all hosts, on line %u: this entry never counts; put it before that one, or leave it out",
+            entry->name, mst_yaml_node_line(other->place.node));
     }
   }
 }

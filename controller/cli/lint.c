@@ -60,8 +60,9 @@ lint_config(linting *at, const char *file)
     const mst_controller_checklist *entry = (const mst_controller_checklist *)config.checklists.items + i;
     if (!can_read(entry->file))
       continue;
-    lint_checklist(at, entry->file, entry->overlay);
-    at->file_count += entry->overlay ? 2 : 1;
+    const char *overlay = can_read(entry->overlay) ? entry->overlay : NULL;
+    lint_checklist(at, entry->file, overlay);
+    at->file_count += overlay ? 2 : 1;
   }
   if (can_read(config.plan)) {
     lint_plan(at, config.plan);

@@ -172,47 +172,59 @@ digest_files(const char *text, size_t size_bytes, const char *overlay, size_t ov
   return fine;
 }
 
+/* Stands in a policy for what could not be read: no value of a file is negative. */
+static const mst_policy unread_policy = {.go = -1, .conditional = -1, .deadline_ns = -1, .freeze_ns = -1};
+
+static void
+check_sign_offs(const mst_policy *policy, mst_diags *diags)
+{
+  const mst_yaml_node *node = mst_yaml_node_get(policy->place.node, "sign_offs");
+  bool is_list = node && mst_yaml_node_kind(node) == MST_YAML_LIST;
+  char *const *roles = policy->sign_offs.items;
+
+  for (size_t i = 0; i < policy->sign_offs.count; i++)
+    for (size_t j = 0; j < i; j++)
+      if (roles[i] && roles[j] && strcmp(roles[i], roles[j]) == 0)
+        mst_yaml_complain(diags, is_list ? mst_yaml_node_at(node, i) : policy->place.node, "sign_offs names \"%s\" twice; leave one out",
+                          roles[i]);
+}
+
 static bool
 check_policy(const mst_checklist_file *file, mst_diags *diags)
 {
   const mst_policy *policy = &file->policy;
   size_t before = diags->count + diags->dropped;
 
-  if (policy->conditional > policy->go)
-    mst_yaml_complain(diags, policy->place.node, "conditional is above go: a CONDITIONAL_GO would ask for more than a GO");
-  if (policy->sign_offs.count > 0 && policy->deadline_ns < policy->freeze_ns)
-    mst_yaml_complain(diags, policy->place.node, "sign_off_deadline is before the freeze: nobody could sign the final result in time");
-  for (size_t i = 0; i < policy->sign_offs.count; i++)
-    for (size_t j = 0; j < i; j++)
-      if (strcmp(policy->sign_offs.items[i], policy->sign_offs.items[j]) == 0)
-        mst_yaml_complain(diags, policy->place.node, "sign_offs names \"%s\" twice", policy->sign_offs.items[i]);
+  if (policy->go >= 0 && policy->conditional > policy->go)
+    mst_yaml_complain(diags, policy->place.node,
+                      "conditional (%g%%) is above go (%g%%): a CONDITIONAL_GO would ask for more than a GO; make it at most go",
+                      100 * policy->conditional, 100 * policy->go);
+  if (policy->sign_offs.count > 0 && policy->deadline_ns >= 0 && policy->deadline_ns < policy->freeze_ns)
+    mst_yaml_complain(diags, policy->place.node,
+                      "sign_off_deadline is before the freeze: nobody could sign the final result in time; make it longer than freeze");
+  check_sign_offs(policy, diags);
   return diags->count + diags->dropped == before;
 }
 
-/* The tree with the variables put in; NULL with diags filled. */
-static mst_yaml *
-expand(const char *name, const char *text, size_t size_bytes, const char *overlay_name, const char *overlay, size_t overlay_bytes,
-       mst_diags *diags)
-{
-  mst_yaml *file = mst_yaml_parse(name, text, size_bytes, diags), *over = NULL, *result = NULL;
-  mst_buf expanded;
+/* What one expanded checklist consists of while it is looked at. */
+typedef struct source {
+  const char *name;
+  mst_expansion expansion;
+} source;
 
-  mst_buf_init(&expanded, MST_YAML_MAX_BYTES);
-  if (overlay)
-    over = mst_yaml_parse(overlay_name, overlay, overlay_bytes, diags);
-  if (!file || (overlay && !over))
-    goto out;
-  if (!mst_yaml_root(file) || mst_yaml_node_kind(mst_yaml_root(file)) != MST_YAML_MAP) {
-    mst_diags_add(diags, name, 1, 1, "", "a checklist is a map with the keys checklist, period, policy and items");
-    goto out;
+/* The complaints of the expanded text, moved to where their cause stands in the file. What a value is wrong with that holds an unknown
+ * variable is left out: the variable has its complaint. */
+static void
+hand_over(const source *from, const mst_yaml_node *root, const mst_diags *found, mst_diags *diags)
+{
+  for (size_t i = 0; i < found->count; i++) {
+    const mst_diag *diag = &found->list[i];
+    if (root && diag->column > 0 && mst_variables_unknown_at(root, diag->line, diag->column))
+      continue;
+    mst_diags_add(diags, diag->file, diag->line, mst_expansion_column(&from->expansion, diag->line, diag->column), diag->key, "%s",
+                  diag->text);
   }
-  if (mst_variables_expand(file, over, text, size_bytes, &expanded, diags))
-    result = mst_yaml_parse(name, mst_buf_text(&expanded), expanded.size_bytes, diags);
-out:
-  mst_buf_done(&expanded);
-  mst_yaml_destroy(over);
-  mst_yaml_destroy(file);
-  return result;
+  diags->dropped += found->dropped;
 }
 
 static bool
@@ -220,12 +232,65 @@ compile_file(mst_checklist *list, mst_diags *diags)
 {
   const mst_yaml_node *root = mst_yaml_root(list->yaml);
   mst_compile compile = {.list = list, .diags = diags};
-  bool mapped = mst_variables_all_known(root, diags);
 
-  mapped = mst_config_map(root, &file_schema, &list->file, diags) && mapped;
+  list->file.policy = unread_policy;
+  bool fine = mst_config_map(root, &file_schema, &list->file, diags);
   list->items = list->file.items.items;
   list->item_count = list->file.items.count;
-  return mapped && check_policy(&list->file, diags) && mst_items_compile(&compile) && mst_rollups_resolve(&compile);
+  fine = check_policy(&list->file, diags) && fine;
+  fine = mst_items_compile(&compile) && fine;
+  return mst_rollups_resolve(&compile) && fine;
+}
+
+/* Parses and compiles the text with its variables put in. */
+static bool
+compile_expanded(mst_checklist *list, const source *from, mst_diags *diags)
+{
+  const mst_buf *text = &from->expansion.text;
+  mst_diags found, unknown;
+  bool fine;
+
+  mst_diags_init(&found);
+  mst_diags_init(&unknown);
+  list->yaml = mst_yaml_parse(from->name, mst_buf_text(text), text->size_bytes, &found);
+  fine = list->yaml && mst_variables_all_known(mst_yaml_root(list->yaml), &unknown);
+  if (list->yaml)
+    fine = compile_file(list, &found) && fine;
+  hand_over(from, NULL, &unknown, diags);
+  hand_over(from, list->yaml ? mst_yaml_root(list->yaml) : NULL, &found, diags);
+  mst_diags_done(&unknown);
+  mst_diags_done(&found);
+  return fine;
+}
+
+/* Overlay and file are looked at each as far as it goes, whatever the other is like. */
+static bool
+compile_text(mst_checklist *list, const char *name, const char *text, size_t size_bytes, const char *overlay_name, const char *overlay,
+             size_t overlay_bytes, mst_diags *diags)
+{
+  source from = {.name = name};
+  mst_yaml *file = mst_yaml_parse(name, text, size_bytes, diags), *over = NULL;
+  bool fine = false;
+
+  mst_expansion_init(&from.expansion);
+  if (overlay)
+    over = mst_yaml_parse(overlay_name, overlay, overlay_bytes, diags);
+  if (file && mst_yaml_node_kind(mst_yaml_root(file)) != MST_YAML_MAP) {
+    mst_diags_add(diags, name, 1, 1, "", "a checklist is a map with the keys checklist, period, policy and items");
+    mst_yaml_destroy(file);
+    file = NULL;
+  }
+  if (file) {
+    fine = mst_variables_expand(file, over, text, size_bytes, &from.expansion, diags);
+    if (mst_buf_check(&from.expansion.text, "", NULL) == MST_OK)
+      fine = compile_expanded(list, &from, diags) && fine;
+  } else if (over) {
+    (void)mst_variables_check_overlay(over, diags);
+  }
+  mst_expansion_done(&from.expansion);
+  mst_yaml_destroy(over);
+  mst_yaml_destroy(file);
+  return fine && (over || !overlay);
 }
 
 mst_checklist *
@@ -239,8 +304,7 @@ mst_checklist_parse(const char *name, const char *text, size_t size_bytes, const
     mst_diags_add(diags, name, 0, 0, "", "out of memory");
     return NULL;
   }
-  list->yaml = expand(name, text, size_bytes, overlay_name, overlay, overlay_bytes, diags);
-  bool fine = list->yaml && compile_file(list, diags);
+  bool fine = compile_text(list, name, text, size_bytes, overlay_name, overlay, overlay_bytes, diags);
   if (fine && !digest_files(text, size_bytes, overlay, overlay_bytes, &list->digest)) {
     mst_diags_add(diags, name, 0, 0, "", "out of memory");
     fine = false;
@@ -265,6 +329,17 @@ read_file(const char *path, mst_buf *buf, mst_diags *diags)
   return false;
 }
 
+/* The overlay by itself, when its checklist cannot be read. */
+static void
+check_overlay_alone(const char *path, const mst_buf *text, mst_diags *diags)
+{
+  mst_yaml *yaml = mst_yaml_parse(path, mst_buf_text(text), text->size_bytes, diags);
+
+  if (yaml)
+    (void)mst_variables_check_overlay(yaml, diags);
+  mst_yaml_destroy(yaml);
+}
+
 mst_checklist *
 mst_checklist_load(const char *path, const char *overlay, mst_diags *diags)
 {
@@ -273,12 +348,16 @@ mst_checklist_load(const char *path, const char *overlay, mst_diags *diags)
 
   mst_buf_init(&text, MST_YAML_MAX_BYTES);
   mst_buf_init(&over, MST_YAML_MAX_BYTES);
-  bool fine = read_file(path, &text, diags);
-  if (overlay)
-    fine = read_file(overlay, &over, diags) && fine;
-  if (fine)
-    list = mst_checklist_parse(path, mst_buf_text(&text), text.size_bytes, overlay, overlay ? mst_buf_text(&over) : NULL, over.size_bytes,
-                               diags);
+  bool has_text = read_file(path, &text, diags), has_over = overlay && read_file(overlay, &over, diags);
+  if (has_text)
+    list = mst_checklist_parse(path, mst_buf_text(&text), text.size_bytes, has_over ? overlay : NULL, has_over ? mst_buf_text(&over) : NULL,
+                               over.size_bytes, diags);
+  else if (has_over)
+    check_overlay_alone(overlay, &over, diags);
+  if (overlay && !has_over) { /* another checklist than was asked for */
+    mst_checklist_destroy(list);
+    list = NULL;
+  }
   mst_buf_done(&over);
   mst_buf_done(&text);
   return list;

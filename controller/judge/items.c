@@ -58,6 +58,22 @@ const mst_config_schema mst_item_schema = {
     .id_key = "id",
 };
 
+/* What an item is called in messages; the id may be what is wrong with it. */
+static const char *
+name_of(const mst_item *item)
+{
+  return item->id ? item->id : "without id";
+}
+
+/* A message at the node of a key, or of the item where the key is absent. */
+static const mst_yaml_node *
+at(const mst_item *item, const char *key)
+{
+  const mst_yaml_node *node = mst_yaml_node_get(item->place.node, key);
+
+  return node ? node : item->place.node;
+}
+
 /* "H+S" is letters of SEHDRP with + between them. */
 static bool
 check_class_text(const mst_item *item, mst_diags *diags)
@@ -67,7 +83,7 @@ check_class_text(const mst_item *item, mst_diags *diags)
   for (size_t i = 0; item->class[i]; i++)
     fine = fine && (i % 2 == 0 ? strchr("SEHDRP", item->class[i]) != NULL : item->class[i] == '+' && item->class[i + 1] != '\0');
   if (!fine)
-    mst_yaml_complain(diags, item->place.node, "\"%s\" is no class; use S, E, H, D, R or P, or several with + between them", item->class);
+    mst_yaml_complain(diags, at(item, "class"), "\"%s\" is no class; use S, E, H, D, R or P, or several with + between them", item->class);
   return fine;
 }
 
@@ -76,12 +92,15 @@ serves_class(const mst_check *check, char letter)
 {
   if (check->kind->class_letter != 'E')
     return check->kind->class_letter == letter;
+  if (!check->evidence.kind) /* wrong, and said already */
+    return true;
   /* A drill is evidence of its own class. */
   return (strcmp(check->evidence.kind, "drill") == 0 ? 'D' : 'E') == letter;
 }
 
+/* are_kinds_known: false where a check is of no kind, so that none can be said to be missing. */
 static bool
-check_class(const mst_item *item, mst_diags *diags)
+check_class(const mst_item *item, bool are_kinds_known, mst_diags *diags)
 {
   static const struct {
     char letter;
@@ -94,70 +113,78 @@ check_class(const mst_item *item, mst_diags *diags)
     bool asked = strchr(item->class, classes[i].letter) != NULL, served = false;
     for (size_t j = 0; j < item->check_count; j++)
       served = served || serves_class(&item->checks[j], classes[i].letter);
-    if (asked && !served)
-      mst_yaml_complain(diags, item->place.node, "item %s is of class %s and has no check of the kind %s", item->id, item->class,
-                        classes[i].wants);
+    if (asked && !served && are_kinds_known)
+      mst_yaml_complain(diags, at(item, "class"), "item %s is of class %s and has no check of the kind %s: add one, or leave %c out",
+                        name_of(item), item->class, classes[i].wants, classes[i].letter);
     /* Further evidence does no harm; a word in place of it would. */
     if (served && !asked && classes[i].letter == 'H')
-      mst_yaml_complain(diags, item->place.node,
+      mst_yaml_complain(diags, at(item, "class"),
                         "item %s is of class %s and has `attest:`; what is measured cannot be attested instead: class %s+H asks for both",
-                        item->id, item->class, item->class);
+                        name_of(item), item->class, item->class);
     if (served && !asked && classes[i].letter == 'P')
-      mst_yaml_complain(diags, item->place.node, "item %s is of class %s and has `follow_up:`, which only class P has", item->id,
+      mst_yaml_complain(diags, at(item, "class"), "item %s is of class %s and has `follow_up:`, which only class P has", name_of(item),
                         item->class);
   }
   if (strchr(item->class, 'P') && (item->class[1] != '\0' || item->check_count > 1))
-    mst_yaml_complain(diags, item->place.node, "item %s: a follow-up has one check and no other class", item->id);
+    mst_yaml_complain(diags, at(item, "class"), "item %s: a follow-up has one check and no other class", name_of(item));
   if (strchr(item->class, 'P') && item->critical)
-    mst_yaml_complain(diags, item->place.node, "item %s: a follow-up is outside the verdict and cannot be critical", item->id);
+    mst_yaml_complain(diags, at(item, "critical"), "item %s: a follow-up is outside the verdict and cannot be critical", name_of(item));
   return diags->count + diags->dropped == before;
 }
 
+/* A check that does not compile stays, so that what else is wrong with its item is found too; only a check without a kind does not. */
 static bool
-compile_check(const mst_yaml_node *node, mst_compile *compile, size_t item, mst_check *check)
+compile_check(const mst_yaml_node *node, mst_compile *compile, size_t index, bool *are_kinds_known)
 {
+  mst_item *item = &compile->list->items[index];
   const mst_check_kind *kind = mst_check_kind_of(node, compile->diags);
 
-  if (!kind)
+  if (!kind) {
+    *are_kinds_known = false;
     return false;
-  *check = (mst_check){.kind = kind, .node = node, .item = item};
-  if (kind->compile(node, compile, check))
-    return true;
-  kind->done(check);
-  mst_bounds_done(&check->bounds);
-  *check = (mst_check){0};
-  return false;
+  }
+  mst_check *check = &item->checks[item->check_count++];
+  *check = (mst_check){.kind = kind, .node = node, .item = index, .number = compile->list->check_count++};
+  return kind->compile(node, compile, check);
 }
 
 static bool
-compile_checks(mst_compile *compile, size_t index)
+complain_of_checks(const mst_item *item, mst_diags *diags)
 {
-  mst_item *item = &compile->list->items[index];
-  size_t count = item->checks_node ? mst_yaml_node_count(item->checks_node) : 1;
+  size_t count = item->checks_node ? mst_yaml_node_count(item->checks_node) : 0;
   bool fine = true;
 
   if (!item->check_node == !item->checks_node) {
-    mst_yaml_complain(compile->diags, item->place.node,
-                      item->check_node ? "item %s has both check and checks" : "item %s has no check: nothing would be asked of it",
-                      item->id);
-    return false;
+    mst_yaml_complain(diags, item->place.node,
+                      item->check_node ? "item %s has both check and checks: put all under `checks:`"
+                                       : "item %s has no check: nothing would be asked of it; write `check:` or `checks:`",
+                      name_of(item));
+    fine = false;
   }
   if (item->checks_node && (mst_yaml_node_kind(item->checks_node) != MST_YAML_LIST || count == 0 || count > MST_ITEM_MAX_CHECKS)) {
-    mst_yaml_complain(compile->diags, item->checks_node, "must be a list of 1 to %d checks", MST_ITEM_MAX_CHECKS);
-    return false;
+    mst_yaml_complain(diags, item->checks_node, "must be a list of 1 to %d checks", MST_ITEM_MAX_CHECKS);
+    fine = false;
   }
-  item->checks = mst_alloc(count, sizeof *item->checks);
+  return fine;
+}
+
+static bool
+compile_checks(mst_compile *compile, size_t index, bool *are_kinds_known)
+{
+  mst_item *item = &compile->list->items[index];
+  bool is_list = item->checks_node && mst_yaml_node_kind(item->checks_node) == MST_YAML_LIST;
+  size_t count = is_list ? mst_yaml_node_count(item->checks_node) : 0;
+  bool fine = complain_of_checks(item, compile->diags);
+
+  item->checks = mst_alloc(count + 1, sizeof *item->checks);
   if (!item->checks) {
     mst_yaml_complain(compile->diags, item->place.node, "out of memory");
     return false;
   }
-  for (size_t i = 0; i < count; i++) {
-    const mst_yaml_node *node = item->check_node ? item->check_node : mst_yaml_node_at(item->checks_node, i);
-    if (compile_check(node, compile, index, &item->checks[item->check_count]))
-      item->checks[item->check_count++].number = compile->list->check_count++;
-    else
-      fine = false;
-  }
+  if (item->check_node)
+    fine = compile_check(item->check_node, compile, index, are_kinds_known) && fine;
+  for (size_t i = 0; i < count; i++)
+    fine = compile_check(mst_yaml_node_at(item->checks_node, i), compile, index, are_kinds_known) && fine;
   return fine;
 }
 
@@ -166,6 +193,9 @@ find_section(mst_compile *compile, mst_item *item)
 {
   const mst_config_list *sections = &compile->list->file.sections;
 
+  /* Where the id or the section is wrong, that is said already. */
+  if (!item->section && (!item->id || mst_yaml_node_get(item->place.node, "section")))
+    return false;
   if (!item->section) {
     const char *dot = strrchr(item->id, '.');
     item->section = dot ? mst_strndup(item->id, (size_t)(dot - item->id)) : mst_strdup("");
@@ -174,15 +204,19 @@ find_section(mst_compile *compile, mst_item *item)
       return false;
     }
   }
+  bool are_all_known = true;
   for (size_t i = 0; i < sections->count; i++) {
     const mst_section *section = &((const mst_section *)sections->items)[i];
-    if (strcmp(section->id, item->section) == 0) {
+    are_all_known = are_all_known && section->id;
+    if (section->id && strcmp(section->id, item->section) == 0) {
       item->section_title = section->title;
       return true;
     }
   }
-  if (sections->count > 0)
-    mst_yaml_complain(compile->diags, item->place.node, "item %s: no section \"%s\" under `sections:`", item->id, item->section);
+  if (sections->count > 0 && are_all_known)
+    mst_yaml_complain(compile->diags, at(item, mst_yaml_node_get(item->place.node, "section") ? "section" : "id"),
+                      "item %s: no section \"%s\" under `sections:`; add it there, or name another with `section:`", name_of(item),
+                      item->section);
   return sections->count == 0;
 }
 
@@ -193,10 +227,18 @@ mst_items_compile(mst_compile *compile)
 
   for (size_t i = 0; i < compile->list->item_count; i++) {
     mst_item *item = &compile->list->items[i];
+    bool are_kinds_known = true;
+    if (!item->place.node) { /* no map: said already */
+      fine = false;
+      continue;
+    }
     bool placed = find_section(compile, item);
-    bool classed = check_class_text(item, compile->diags);
-    bool compiled = compile_checks(compile, i);
-    fine = placed && classed && compiled && check_class(item, compile->diags) && fine;
+    bool classed = item->class && check_class_text(item, compile->diags);
+    bool compiled = compile_checks(compile, i, &are_kinds_known);
+    /* An item without a check is told that, and not once more for each letter of its class. */
+    if (classed && (item->check_node || item->checks_node))
+      classed = check_class(item, are_kinds_known && item->check_count > 0, compile->diags);
+    fine = placed && classed && compiled && fine;
   }
   return fine;
 }

@@ -210,9 +210,11 @@ read_combine(const mst_yaml_node *node, const char *key, const char *text, bool 
 static bool
 read_combines(const mst_yaml_node *node, const mst_measure_keys *keys, mst_check_measure *measure, mst_diags *diags)
 {
-  bool fine = read_combine(node, "combine", keys->combine, true, measure, &measure->combine, diags);
+  bool fine = keys->combine && read_combine(node, "combine", keys->combine, true, measure, &measure->combine, diags);
 
   /* A sum over hosts of something that is one value a series is a sum over series too. */
+  if (!keys->series && mst_yaml_node_get(node, "series"))
+    return false;
   if (keys->series)
     return read_combine(node, "series", keys->series, false, measure, &measure->series, diags) && fine;
   measure->series = fine && measure->combine >= MST_COMBINE_SUM && measure->stat != MST_STAT_RATIO ? measure->combine : MST_COMBINE_EACH;
@@ -241,11 +243,9 @@ read_of(const mst_yaml_node *node, mst_check_measure *measure, mst_diags *diags)
   if (!node)
     return true;
   fine = mst_config_map(node, &of_schema, &keys, diags);
-  if (fine) {
-    measure->of_signal = keys.signal;
-    keys.signal = NULL;
-    fine = mst_select_parse(keys.where, &measure->of_where, diags);
-  }
+  measure->of_signal = keys.signal;
+  keys.signal = NULL;
+  fine = mst_select_parse(keys.where, &measure->of_where, diags) && fine;
   mst_config_free(&of_schema, &keys);
   return fine;
 }
@@ -259,14 +259,13 @@ read_trend(const mst_yaml_node *node, mst_check_measure *measure, mst_diags *dia
   if (!node && measure->stat != MST_STAT_SLOPE && measure->stat != MST_STAT_CV)
     return true;
   fine = mst_config_map(node, &trend_schema, &keys, diags);
-  if (fine) {
-    measure->bucket_ns = keys.bucket_ns;
-    for (size_t i = 0; i < sizeof confidences / sizeof confidences[0]; i++)
-      if (strcmp(keys.confidence, confidences[i].text) == 0)
-        measure->significance = confidences[i].z;
-    fine = measure->significance > 0;
-    if (!fine)
-      mst_yaml_complain(diags, at(node, "confidence"), "\"%s\": use 90%%, 95%%, 99%% or 99.9%%", keys.confidence);
+  measure->bucket_ns = keys.bucket_ns;
+  for (size_t i = 0; keys.confidence && i < sizeof confidences / sizeof confidences[0]; i++)
+    if (strcmp(keys.confidence, confidences[i].text) == 0)
+      measure->significance = confidences[i].z;
+  if (keys.confidence && measure->significance <= 0) {
+    mst_yaml_complain(diags, at(node, "confidence"), "\"%s\": use 90%%, 95%%, 99%% or 99.9%%", keys.confidence);
+    fine = false;
   }
   mst_config_free(&trend_schema, &keys);
   return fine;
@@ -275,16 +274,25 @@ read_trend(const mst_yaml_node *node, mst_check_measure *measure, mst_diags *dia
 static bool
 read_stat(const mst_yaml_node *node, const mst_measure_keys *keys, mst_check_measure *measure, mst_diags *diags)
 {
+  if (!keys->stat)
+    return false;
   if (mst_stat_parse(keys->stat, &measure->stat, &measure->quantile))
     return true;
   mst_yaml_complain(diags, at(node, "stat"), "no statistic \"%s\"; there are %s", keys->stat, mst_stat_names());
   return false;
 }
 
+/* A slope's bounds are written in a way of their own; where the statistic is not known, either way will do. */
 static bool
-read_bounds(const mst_measure_keys *keys, mst_check *check, mst_diags *diags)
+read_bounds(const mst_measure_keys *keys, bool is_stat_known, mst_check *check, mst_diags *diags)
 {
-  return mst_bounds_parse(keys->target, keys->critical, check->measure.stat == MST_STAT_SLOPE, &check->bounds, diags);
+  bool slope = is_stat_known && check->measure.stat == MST_STAT_SLOPE;
+
+  if (!keys->target)
+    return false;
+  if (!is_stat_known && mst_bounds_parse(keys->target, keys->critical, true, &check->bounds, NULL))
+    return true;
+  return mst_bounds_parse(keys->target, keys->critical, slope, &check->bounds, diags);
 }
 
 static bool
@@ -293,15 +301,14 @@ fill(const mst_yaml_node *node, mst_measure_keys *keys, mst_compile *compile, ms
   mst_check_measure *measure = &check->measure;
   const mst_policy *policy = &compile->list->file.policy;
   mst_diags *diags = compile->diags;
+  mst_measure_parts parts = {.stat = read_stat(node, keys, measure, diags)};
 
-  if (!read_stat(node, keys, measure, diags))
-    return false;
   measure->signal = keys->signal;
   keys->signal = NULL;
   measure->least_hosts = keys->least_hosts;
   measure->least_series = keys->least_series;
   measure->every_ns = keys->every_ns;
-  measure->weigh_samples = keys->weight == 1;
+  measure->weigh_samples = keys->weight != MST_WEIGHT_WINDOWS;
   measure->needs_coverage =
       !mst_stat_is_momentary(measure->stat) && (!mst_stat_weighs_windows(measure->stat) || keys->coverage > 0 || keys->max_gap_ns > 0);
   measure->coverage = keys->coverage > 0 ? keys->coverage : policy->coverage;
@@ -309,24 +316,25 @@ fill(const mst_yaml_node *node, mst_measure_keys *keys, mst_compile *compile, ms
   bool fine = mst_select_parse(keys->where, &measure->where, diags);
   fine = read_hosts(keys->hosts, measure, diags) && fine;
   fine = read_of(keys->of, measure, diags) && fine;
-  fine = mst_span_parse(keys->over, compile->list->file.period_ns, &measure->span, diags) && fine;
-  fine = read_combines(node, keys, measure, diags) && fine;
-  fine = read_trend(keys->trend, measure, diags) && fine;
+  parts.span = mst_span_parse(keys->over, compile->list->file.period_ns, &measure->span, diags);
+  parts.combines = read_combines(node, keys, measure, diags);
+  parts.trend = read_trend(keys->trend, measure, diags);
   if (keys->state)
     fine = mst_target_parse(keys->state, mst_yaml_node_text(keys->state), false, &measure->state, diags) && fine;
   if (keys->baseline)
     fine = mst_config_map(keys->baseline, &baseline_schema, &measure->baseline, diags) && fine;
-  fine = read_bounds(keys, check, diags) && fine;
-  return fine && mst_measure_lint(node, keys, compile, check);
+  parts.bounds = read_bounds(keys, parts.stat, check, diags);
+  fine = fine && parts.stat && parts.span && parts.combines && parts.trend && parts.bounds;
+  return mst_measure_lint(node, keys, compile, check, &parts) && fine;
 }
 
 bool
 mst_measure_compile(const mst_yaml_node *node, mst_compile *compile, mst_check *check)
 {
-  mst_measure_keys keys = {0};
+  mst_measure_keys keys = {.weight = MST_WEIGHT_WRONG};
   bool fine = mst_config_map(node, &measure_schema, &keys, compile->diags);
 
-  fine = fine && fill(node, &keys, compile, check);
+  fine = fill(node, &keys, compile, check) && fine;
   mst_config_free(&measure_schema, &keys);
   return fine;
 }

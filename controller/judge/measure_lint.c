@@ -27,7 +27,7 @@ check_keys(const mst_yaml_node *node, const mst_measure_keys *keys, const mst_ch
   check_key(node, keys->state, "state", shares, keys->stat, "\"is up\" or \"== 1\"", diags);
   if (!trends)
     check_key(node, keys->trend, "trend", false, keys->stat, "", diags);
-  if (measure->weigh_samples && stat != MST_STAT_RATIO && stat != MST_STAT_QUANTILE)
+  if (keys->weight == MST_WEIGHT_SAMPLES && stat != MST_STAT_RATIO && stat != MST_STAT_QUANTILE)
     mst_yaml_complain(diags, mst_yaml_node_get(node, "weight"), "`weight:` goes with ratio and quantiles only");
 }
 
@@ -39,6 +39,7 @@ check_combines(const mst_yaml_node *node, const mst_measure_keys *keys, const ms
 
   if (sums && !mst_stat_has_interval(measure->stat))
     mst_yaml_complain(diags, node, "stat %s cannot be added up or averaged over series or hosts; use each, any or a quorum", keys->stat);
+  /* Bounds that could not be read have no type. */
   if (sums && check->bounds.target.type == MST_TARGET_TEXT)
     mst_yaml_complain(diags, node, "texts cannot be added up or averaged; use each, any or a quorum");
   if (measure->combine >= MST_COMBINE_SUM && measure->series < MST_COMBINE_SUM && measure->stat != MST_STAT_RATIO)
@@ -68,11 +69,13 @@ check_share_unit(const mst_target *target, const char *stat, const mst_yaml_node
 }
 
 static void
-check_unit(const mst_target *target, const mst_check_measure *measure, const char *stat, const mst_yaml_node *node, mst_diags *diags)
+check_unit(const mst_target *target, const mst_check_measure *measure, const mst_measure_keys *keys, const mst_yaml_node *node,
+           mst_diags *diags)
 {
+  const char *stat = keys->stat;
   bool per_time = strcmp(target->unit, "1/s") == 0 || strcmp(target->unit, "By/s") == 0;
 
-  if (measure->baseline.evidence) {
+  if (keys->baseline) {
     check_share_unit(target, "with a baseline", node, diags);
     return;
   }
@@ -114,18 +117,20 @@ check_bounds(const mst_measure_keys *keys, const mst_check *check, mst_diags *di
 
   if (bounds->target.type == MST_TARGET_TEXT) {
     if (measure->stat != MST_STAT_LAST)
-      mst_yaml_complain(diags, keys->target, "\"%s\" asks for a text, which only stat last gives", bounds->target.text);
+      mst_yaml_complain(diags, keys->target, "\"%s\" asks for a text, which only stat last gives; use stat last, or write a number",
+                        bounds->target.text);
     return;
   }
   if ((measure->stat == MST_STAT_QUANTILE || measure->stat == MST_STAT_SLOPE) && parted)
     mst_yaml_complain(diags, keys->target, "stat %s takes bounds without a hole: no != or outside, and no range as critical", keys->stat);
   if (measure->stat == MST_STAT_SLOPE && (bounds->good.hi < 0 || bounds->good.lo > 0 || bounds->fair.hi < 0 || bounds->fair.lo > 0))
     mst_yaml_complain(diags, keys->target, "\"%s\": a slope can be bounded (\"<= 0\", \"< 1%%/h\"), not asked for", bounds->target.text);
-  check_unit(&bounds->target, measure, keys->stat, keys->target, diags);
+  check_unit(&bounds->target, measure, keys, keys->target, diags);
   if (keys->critical)
-    check_unit(&bounds->critical, measure, keys->stat, keys->critical, diags);
+    check_unit(&bounds->critical, measure, keys, keys->critical, diags);
 }
 
+/* 0: the period is not known, and so the length is not. */
 static int64_t
 span_length(const mst_compile *compile, const mst_check_measure *measure)
 {
@@ -133,7 +138,7 @@ span_length(const mst_compile *compile, const mst_check_measure *measure)
 
   if (measure->span.type == MST_SPAN_HOURS)
     return measure->span.to_ns - measure->span.from_ns;
-  return measure->span.type == MST_SPAN_SLIDING && measure->span.length_ns < period ? measure->span.length_ns : period;
+  return measure->span.type == MST_SPAN_SLIDING && period > 0 && measure->span.length_ns < period ? measure->span.length_ns : period;
 }
 
 /* A span without a sample in it would be NO_DATA for good. */
@@ -141,10 +146,12 @@ static void
 check_every(const mst_yaml_node *node, const mst_compile *compile, const mst_check_measure *measure, mst_diags *diags)
 {
   char every[MST_TIME_TEXT_BYTES], length[MST_TIME_TEXT_BYTES];
+  int64_t span_ns = span_length(compile, measure);
 
-  if (measure->every_ns > span_length(compile, measure))
-    mst_yaml_complain(diags, mst_yaml_node_get(node, "every"), "sampled every %s, a span of %s may hold no sample",
-                      mst_duration_format(measure->every_ns, every), mst_duration_format(span_length(compile, measure), length));
+  if (span_ns > 0 && measure->every_ns > span_ns)
+    mst_yaml_complain(diags, mst_yaml_node_get(node, "every"),
+                      "sampled every %s, a span of %s may hold no sample; set a longer `over:` or a shorter `every:`",
+                      mst_duration_format(measure->every_ns, every), mst_duration_format(span_ns, length));
 }
 
 static void
@@ -154,7 +161,7 @@ check_trend(const mst_yaml_node *node, const mst_measure_keys *keys, const mst_c
   int64_t least = measure->stat == MST_STAT_SLOPE ? MST_SLOPE_LEAST_BUCKETS : MST_CV_LEAST_BUCKETS, length = span_length(compile, measure);
   char bucket[MST_TIME_TEXT_BYTES];
 
-  if (measure->bucket_ns == 0)
+  if (measure->bucket_ns == 0 || length == 0)
     return;
   if (length / measure->bucket_ns < least)
     mst_yaml_complain(diags, keys->trend ? keys->trend : node,
@@ -177,16 +184,23 @@ check_baseline(const mst_measure_keys *keys, const mst_check_measure *measure, m
 }
 
 bool
-mst_measure_lint(const mst_yaml_node *node, const mst_measure_keys *keys, mst_compile *compile, const mst_check *check)
+mst_measure_lint(const mst_yaml_node *node, const mst_measure_keys *keys, mst_compile *compile, const mst_check *check,
+                 const mst_measure_parts *parts)
 {
   mst_diags *diags = compile->diags;
   size_t before = diags->count + diags->dropped;
 
-  check_keys(node, keys, &check->measure, diags);
-  check_combines(node, keys, check, diags);
-  check_bounds(keys, check, diags);
-  check_trend(node, keys, compile, &check->measure, diags);
-  check_baseline(keys, &check->measure, diags);
-  check_every(node, compile, &check->measure, diags);
+  if (parts->stat) {
+    check_keys(node, keys, &check->measure, diags);
+    check_baseline(keys, &check->measure, diags);
+  }
+  if (parts->stat && parts->combines)
+    check_combines(node, keys, check, diags);
+  if (parts->stat && parts->bounds)
+    check_bounds(keys, check, diags);
+  if (parts->stat && parts->span && parts->trend)
+    check_trend(node, keys, compile, &check->measure, diags);
+  if (parts->span)
+    check_every(node, compile, &check->measure, diags);
   return diags->count + diags->dropped == before;
 }

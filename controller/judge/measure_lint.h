@@ -15,7 +15,15 @@ typedef struct mst_measure_keys {
   int weight;
 } mst_measure_keys;
 
+enum { MST_WEIGHT_WRONG = -1 /* the key's value is none of the names */, MST_WEIGHT_WINDOWS, MST_WEIGHT_SAMPLES };
+
+/* Which parts of a measure could be read: what goes with one that could not is not asked, so that one error brings no others. */
+typedef struct mst_measure_parts {
+  bool stat, combines, span, trend, bounds;
+} mst_measure_parts;
+
 /* Whether the parts of a compiled measure go together. All that is wrong goes to diags. */
-bool mst_measure_lint(const mst_yaml_node *node, const mst_measure_keys *keys, mst_compile *compile, const mst_check *check);
+bool mst_measure_lint(const mst_yaml_node *node, const mst_measure_keys *keys, mst_compile *compile, const mst_check *check,
+                      const mst_measure_parts *parts);
 
 #endif

@@ -32,9 +32,10 @@ hours(const mst_yaml_node *node, const char *text, int64_t period_ns, mst_span *
     mst_yaml_complain(diags, node, "\"hours %s\" is empty: the first hour must be before the last", text);
     return false;
   }
-  if (to > period_ns) {
+  if (period_ns > 0 && to > period_ns) {
     char period[MST_TIME_TEXT_BYTES];
-    mst_yaml_complain(diags, node, "\"hours %s\" ends after the period of %s", text, mst_duration_format(period_ns, period));
+    mst_yaml_complain(diags, node, "\"hours %s\" ends after the period of %s; end it by then, or make `period:` longer", text,
+                      mst_duration_format(period_ns, period));
     return false;
   }
   *ret_span = (mst_span){.type = MST_SPAN_HOURS, .from_ns = from, .to_ns = to};

@@ -253,6 +253,10 @@ mst_target_parse(const mst_yaml_node *node, const char *text, bool slope, mst_ta
   mst_target target = {0};
   mst_errctx ctx = {0};
 
+  if (mst_yaml_node_kind(node) != MST_YAML_SCALAR || mst_yaml_node_is_null(node)) {
+    mst_yaml_complain(diags, node, "must be a text such as \"< 70%%\", \"50%%..80%%\", \"is healthy\" or \"version >= 24.0\"");
+    return false;
+  }
   if (strlen(text) > MST_TARGET_MAX_BYTES) {
     mst_yaml_complain(diags, node, "a target of %zu bytes; at most %d", strlen(text), MST_TARGET_MAX_BYTES);
     return false;
@@ -327,7 +331,8 @@ join(const mst_yaml_node *node, mst_bounds *bounds, mst_diags *diags)
     else if (is_bare_zero(critical))
       adopt_unit(critical, target);
     if (strcmp(critical->unit, target->unit) != 0 || critical->relative != target->relative) {
-      mst_yaml_complain(diags, node, "\"%s\" is not in the unit of the target \"%s\"", critical->text, target->text);
+      mst_yaml_complain(diags, node, "\"%s\" is not in the unit of the target \"%s\"; write both in one unit", critical->text,
+                        target->text);
       return false;
     }
     bounds->fair = mst_set_complement(&critical->set);

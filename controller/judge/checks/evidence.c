@@ -61,12 +61,10 @@ compile_evidence(const mst_yaml_node *node, mst_compile *compile, mst_check *che
   evidence_keys keys = {0};
   bool fine = mst_config_map(node, &schema, &keys, compile->diags);
 
-  if (fine) {
-    check->evidence = (mst_check_evidence){
-        .kind = keys.kind, .name = keys.name, .field = keys.field, .max_age_ns = keys.max_age_ns, .within_run = keys.within == 1};
-    keys.kind = keys.name = keys.field = NULL;
-    fine = mst_bounds_parse(keys.target, keys.critical, false, &check->bounds, compile->diags);
-  }
+  check->evidence = (mst_check_evidence){
+      .kind = keys.kind, .name = keys.name, .field = keys.field, .max_age_ns = keys.max_age_ns, .within_run = keys.within == 1};
+  keys.kind = keys.name = keys.field = NULL;
+  fine = keys.target && mst_bounds_parse(keys.target, keys.critical, false, &check->bounds, compile->diags) && fine;
   mst_config_free(&schema, &keys);
   return fine;
 }

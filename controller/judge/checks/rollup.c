@@ -63,7 +63,9 @@ static bool
 compile_rollup(const mst_yaml_node *node, mst_compile *compile, mst_check *check)
 {
   rollup_keys keys = {0};
-  bool fine = mst_config_map(node, &schema, &keys, compile->diags) && read_rule(node, &keys, compile, check);
+  bool fine = mst_config_map(node, &schema, &keys, compile->diags);
+
+  fine = keys.rule && read_rule(node, &keys, compile, check) && fine;
 
   mst_config_free(&schema, &keys);
   return fine;

@@ -40,19 +40,17 @@ static bool
 compile_statements(const mst_yaml_node *node, mst_compile *compile, mst_check *check)
 {
   statements_keys keys = {0};
-  bool fine = mst_config_map(node, &schema, &keys, compile->diags) &&
-              mst_bounds_parse(keys.target, keys.critical, false, &check->bounds, compile->diags);
+  bool fine = mst_config_map(node, &schema, &keys, compile->diags);
+  bool is_bounded = keys.target && mst_bounds_parse(keys.target, keys.critical, false, &check->bounds, compile->diags);
 
-  if (fine && (check->bounds.target.type != MST_TARGET_NUMBER || check->bounds.target.unit[0] != '\0')) {
+  if (is_bounded && (check->bounds.target.type != MST_TARGET_NUMBER || check->bounds.target.unit[0] != '\0')) {
     mst_yaml_complain(compile->diags, keys.target, "\"%s\": statements are counted; write for example \"== 0\"", check->bounds.target.text);
     fine = false;
   }
-  if (fine) {
-    check->statements.kind = keys.kind;
-    keys.kind = NULL;
-  }
+  check->statements.kind = keys.kind;
+  keys.kind = NULL;
   mst_config_free(&schema, &keys);
-  return fine;
+  return fine && is_bounded;
 }
 
 static void

@@ -1,6 +1,8 @@
 #include <criterion/criterion.h>
+#include <glob.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <mst/common/buf.h>
 #include <mst/common/file.h>
@@ -145,6 +147,41 @@ Test(config, sample__as_shipped__is_good)
   for (size_t i = 0; i < diags.count; i++)
     fprintf(stderr, "%s\n", mst_diag_format(&diags.list[i], line, sizeof line));
   cr_assert(is_good);
+}
+
+/* Loads a broken file of the current folder and compares what is said with NAME.expected. */
+static void
+expect_messages(const char *name)
+{
+  char path[300], line[2048];
+  mst_buf expected, said;
+  mst_diags found;
+
+  mst_diags_init(&found);
+  mst_buf_init(&expected, 65536);
+  mst_buf_init(&said, 65536);
+  snprintf(path, sizeof path, "%.*s.expected", (int)(strlen(name) - 4), name);
+  cr_assert_eq(mst_file_read(path, &expected, NULL), MST_OK, "%s", path);
+  cr_expect_not(mst_agent_config_load(name, &config, &found), "%s was taken", name);
+  mst_diags_sort(&found);
+  for (size_t i = 0; i < found.count; i++)
+    mst_buf_printf(&said, "%s\n", mst_diag_format(&found.list[i], line, sizeof line));
+  cr_expect_str_eq(mst_buf_text(&said), mst_buf_text(&expected), "%s", name);
+  mst_buf_done(&expected);
+  mst_buf_done(&said);
+  mst_diags_done(&found);
+}
+
+Test(config, broken_files__give_what_is_expected_and_no_more)
+{
+  glob_t found;
+
+  cr_assert_eq(chdir(MST_SOURCE_DIR "/tests/golden/lint"), 0);
+  cr_assert_eq(glob("agent-*.yml", 0, NULL, &found), 0);
+  cr_expect_geq(found.gl_pathc, 20, "%zu files", found.gl_pathc);
+  for (size_t i = 0; i < found.gl_pathc; i++)
+    expect_messages(found.gl_pathv[i]);
+  globfree(&found);
 }
 
 static void

@@ -1,5 +1,10 @@
 #include "rig.h"
 
+#include <glob.h>
+
+#include <mst/common/buf.h>
+#include <mst/common/file.h>
+
 /* Files that a test makes; removed with it. */
 static char paths[8][128];
 static int path_count;
@@ -50,6 +55,64 @@ Test(lint, config_with_an_error__has_those_of_the_files_that_it_names_too)
   snprintf(config, sizeof config, "listen: [nowhere]\nchecklists: [{name: c, file: %s}]\n", listed);
   cr_expect_eq(run("lint", file("m.yml", config), NULL), MST_EXIT_ERROR);
   cr_expect(printed("\"nowhere\" is no listener") && printed("frob: unknown key"), "%s", rig.out);
+}
+
+/* What is printed of a broken file of the current folder is NAME.expected, and then the sum. */
+static void
+expect_output(const char *name)
+{
+  char path[300], sum[64];
+  mst_buf expected;
+  size_t errors = 0;
+
+  mst_buf_init(&expected, 65536);
+  snprintf(path, sizeof path, "%.*s.expected", (int)(strlen(name) - 4), name);
+  cr_assert_eq(mst_file_read(path, &expected, NULL), MST_OK, "%s", path);
+  for (const char *at = mst_buf_text(&expected); *at; at++)
+    errors += *at == '\n';
+  cr_expect_eq(run("lint", name, NULL), MST_EXIT_ERROR, "%s was taken", name);
+  snprintf(sum, sizeof sum, "%zu error%s in ", errors, errors == 1 ? "" : "s");
+  cr_expect_eq(strncmp(rig.out, mst_buf_text(&expected), expected.size_bytes), 0, "%s gives\n%s", name, rig.out);
+  cr_expect_eq(strncmp(rig.out + expected.size_bytes, sum, strlen(sum)), 0, "%s gives\n%s", name, rig.out);
+  mst_buf_done(&expected);
+}
+
+Test(lint, broken_files__give_what_is_expected_and_no_more)
+{
+  static const struct {
+    const char *pattern;
+    size_t least;
+  } kinds[] = {{"checklist-*.yml", 55}, {"plan-*.yml", 15}, {"config-*.yml", 20}};
+
+  cr_assert_eq(chdir(MST_SOURCE_DIR "/tests/golden/lint"), 0);
+  for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+    glob_t found;
+    cr_assert_eq(glob(kinds[k].pattern, 0, NULL, &found), 0);
+    cr_expect_geq(found.gl_pathc, kinds[k].least, "%zu of %s", found.gl_pathc, kinds[k].pattern);
+    for (size_t i = 0; i < found.gl_pathc; i++)
+      if (strcmp(found.gl_pathv[i], "checklist-not-a-map.yml") != 0) /* nothing in it tells that it is meant as a checklist */
+        expect_output(found.gl_pathv[i]);
+    globfree(&found);
+  }
+}
+
+Test(lint, shipped_controller_config__is_clean_with_all_that_it_names)
+{
+  cr_expect_eq(run("lint", MST_SOURCE_DIR "/config/musterd.yml", NULL), MST_EXIT_OK, "%s", rig.out);
+  cr_expect_str_eq(rig.out, "0 errors in 4 files\n");
+}
+
+Test(lint, overlay_with_errors__hides_none_of_its_checklist)
+{
+  const char *list = file("c.yml", "checklist: c\nperiod: 1h\nfrob: 1\nvariables: {least: 1}\npolicy: {sign_offs: []}\nitems: []\n");
+
+  cr_expect_eq(run("lint", "--overlay", file("o.yml", "variables: {leest: 2, least: [1]}\nmore: 1\n"), list, NULL), MST_EXIT_ERROR);
+  cr_expect(printed("c.yml:3:1: frob: unknown key") && printed("c.yml:6:8: items: 0 entries"), "%s", rig.out);
+  cr_expect(printed("o.yml:1:13: variables.leest: the checklist has no variable") && printed("o.yml:1:30: variables.least: the value"),
+            "%s", rig.out);
+  cr_expect(printed("o.yml:2:1: more: unknown key") && printed("5 errors in 2 files"), "%s", rig.out);
+  cr_expect_eq(run("lint", "--overlay", "/nonexistent.yml", list, NULL), MST_EXIT_ERROR);
+  cr_expect(printed("/nonexistent.yml: open") && printed("frob: unknown key") && printed("3 errors"), "%s", rig.out);
 }
 
 Test(lint, shipped_files__are_clean)

@@ -36,7 +36,9 @@ expect_messages(const char *name)
   for (size_t i = 0; i < diags.count; i++)
     mst_buf_printf(&said, "%s\n", mst_diag_format(&diags.list[i], line, sizeof line));
   cr_expect_str_eq(mst_buf_text(&said), mst_buf_text(&expected), "%s", name);
-  cr_expect_eq(count_lines(mst_buf_text(&expected)), 1, "%s: one file, one message", name);
+  bool has_many = strncmp(name, "checklist-many-", 15) == 0;
+  cr_expect(has_many ? count_lines(mst_buf_text(&expected)) > 1 : count_lines(mst_buf_text(&expected)) == 1, "%s: one error, one message",
+            name);
   mst_buf_done(&expected);
   mst_buf_done(&said);
   mst_diags_done(&diags);

@@ -113,6 +113,8 @@ build_body(agent *a, mst_buf *body)
         snprintf(names[i], sizeof names[i], "bench.signal.%03d", i);
         series[i] = (mst_series){.name = text(names[i]), .kind = i % 3 ? MST_SIGNAL_GAUGE : MST_SIGNAL_COUNTER, .unit = text("1")};
       }
+    for (int i = 0; i < options.samples; i += 3) /* every host was booted at another time */
+      series[i].start_at = (mst_wall){((int64_t)1700000000 + (a - agents)) * MST_NS_PER_S};
     mst_definitions header = {
         .boot_id = text("bench"), .agent_version = text("bench"), .hostname = text("bench"), .count = (uint32_t)options.samples};
     check_mst(mst_definitions_encode(&header, series, body, &ctx), "definitions", &ctx);

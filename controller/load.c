@@ -141,6 +141,7 @@ take_journal(void *user, const void *data)
   mst_session_entry *session = record->session < core->state.session_slots ? core->state.sessions[record->session] : NULL;
   mst_open_report open = {.id = record->id, .session = session, .sequence = record->sequence};
   uint64_t charge_bytes = 0;
+  mst_open_base base;
   mst_report report;
 
   if (!session || session->agent != record->agent) {
@@ -160,7 +161,9 @@ take_journal(void *user, const void *data)
   memcpy(open.digest, record->digest.bytes, sizeof open.digest);
   bool is_held = core->run && mst_run_holds(core->run, record->agent, record->window, record->received_at);
   mst_wall due = {record->window.ns + core->window_ns + core->grace_ns};
-  loading->err = mst_open_windows_add(&core->windows, record->agent, record->window, is_held, due, &open, loading->ctx);
+  loading->err = mst_open_base_load(core, record->agent, record->window, &base, loading->ctx);
+  if (loading->err == MST_OK)
+    loading->err = mst_open_windows_add(&core->windows, record->agent, record->window, is_held, due, &base, &open, loading->ctx);
   loading->count++;
   return loading->err == MST_OK;
 }

@@ -120,8 +120,12 @@ store_report(mst_batch *batch, mst_draft *draft, mst_job *job, uint32_t charge_b
       .body = job->envelope.body,
   };
   bool is_held = core->run && mst_run_holds(core->run, job->agent, start, job->received_at);
+  mst_open_base base;
 
-  mst_err err = mst_ranges_add(&draft->data.taken, sequence, sequence, &why);
+  mst_err err = mst_open_base_load(core, job->agent, start, &base, ctx);
+  if (err != MST_OK)
+    return err;
+  err = mst_ranges_add(&draft->data.taken, sequence, sequence, &why);
   if (err != MST_OK)
     return refuse_limit(job, err, &why);
   memcpy(report.digest, job->digest.bytes, sizeof report.digest);
@@ -129,7 +133,7 @@ store_report(mst_batch *batch, mst_draft *draft, mst_job *job, uint32_t charge_b
   if (err != MST_OK)
     return err;
   report.id = record.id;
-  err = mst_open_windows_add(&core->windows, job->agent, start, is_held, due_time(core, start, job->received_at), &report, &why);
+  err = mst_open_windows_add(&core->windows, job->agent, start, is_held, due_time(core, start, job->received_at), &base, &report, &why);
   if (err != MST_OK) {
     /* Refused after all: nothing of it may stay. */
     mst_err undo = mst_ranges_remove(&draft->data.taken, sequence, sequence, ctx);

@@ -59,6 +59,9 @@ mst_err mst_apply_loss(mst_batch *batch, mst_job *job, mst_errctx *ctx) MST_MUST
 /* A taken sequence came again with another digest: refused, and an alarm. */
 mst_err mst_apply_conflict(mst_batch *batch, mst_job *job, mst_errctx *ctx) MST_MUST_USE;
 
+/* seal.c: what the document of this window holds; nothing when there is none. For mst_open_windows_add. */
+mst_err mst_open_base_load(mst_core *core, uint32_t agent, mst_wall start, mst_open_base *ret_base, mst_errctx *ctx) MST_MUST_USE;
+
 /* reply.c: encodes, signs once, finishes. */
 void mst_batch_reply(mst_core *core, mst_job **jobs, uint32_t count);
 

@@ -149,15 +149,14 @@ reserve(mst_open_window ***list, uint32_t *capacity, uint64_t wanted, mst_errctx
 /* ---- batches ---- */
 
 static mst_err
-make_window(mst_open_windows *windows, uint32_t agent, mst_wall start, bool is_held, mst_wall due, mst_open_window **ret_window,
-            mst_errctx *ctx)
+make_window(mst_open_windows *windows, const mst_open_window *like, mst_open_window **ret_window, mst_errctx *ctx)
 {
   if (windows->index.used >= MST_OPEN_WINDOWS_MAX)
     return mst_fail(ctx, MST_ESTATE, "over %d windows wait to be closed", MST_OPEN_WINDOWS_MAX);
   mst_open_window *window = mst_alloc(1, sizeof *window);
   if (!window)
     return mst_fail(ctx, MST_ENOMEM, "out of memory for an open window");
-  *window = (mst_open_window){.agent = agent, .is_held = is_held, .start = start, .due = due, .place = UINT32_MAX};
+  *window = *like;
   mst_err err = reserve(&windows->heap, &windows->heap_capacity, (uint64_t)windows->index.used + 1, ctx);
   if (err == MST_OK)
     err = mst_index_add(&windows->index, window, ctx);
@@ -169,12 +168,29 @@ make_window(mst_open_windows *windows, uint32_t agent, mst_wall start, bool is_h
   return MST_OK;
 }
 
+/* The one of the same start that is held, or is not. */
+static mst_open_window *
+twin_of(const mst_open_windows *windows, const mst_open_window *window)
+{
+  return mst_open_windows_find(windows, window->agent, window->start, !window->is_held);
+}
+
+/* A document must hold what it holds, the reports of this window, and those of its twin. */
+static mst_err
+check_room(const mst_open_window *window, const mst_open_window *twin, const mst_open_report *report, mst_errctx *ctx)
+{
+  const uint32_t count = window->base.columns + window->count + (twin ? twin->count : 0);
+  const uint64_t bytes = window->base.charge_bytes + window->charge_bytes + (twin ? twin->charge_bytes : 0);
+
+  if (count >= MST_WINDOW_MAX_COLUMNS || bytes + report->charge_bytes > MST_WINDOW_MAX_BYTES - 64)
+    return mst_fail(ctx, MST_ELIMIT, "the window is full: %u reports, %llu bytes; let the agent report less often, or shorten the windows",
+                    count, (unsigned long long)bytes);
+  return MST_OK;
+}
+
 static mst_err
 append_report(mst_open_window *window, const mst_open_report *report, mst_errctx *ctx)
 {
-  if (window->count >= MST_WINDOW_MAX_COLUMNS || window->charge_bytes + report->charge_bytes > MST_WINDOW_MAX_BYTES - 64)
-    return mst_fail(ctx, MST_ELIMIT, "the window is full: %u reports, %llu bytes; let the agent report less often, or shorten the windows",
-                    window->count, (unsigned long long)window->charge_bytes);
   if (window->count == window->capacity) {
     uint32_t capacity = window->capacity ? window->capacity * 2 : 8;
     mst_open_report *reports = mst_realloc(window->reports, capacity, sizeof *reports);
@@ -189,15 +205,18 @@ append_report(mst_open_window *window, const mst_open_report *report, mst_errctx
 }
 
 mst_err
-mst_open_windows_add(mst_open_windows *windows, uint32_t agent, mst_wall start, bool is_held, mst_wall due, const mst_open_report *report,
-                     mst_errctx *ctx)
+mst_open_windows_add(mst_open_windows *windows, uint32_t agent, mst_wall start, bool is_held, mst_wall due, const mst_open_base *base,
+                     const mst_open_report *report, mst_errctx *ctx)
 {
+  const mst_open_window like = {.agent = agent, .is_held = is_held, .start = start, .due = due, .place = UINT32_MAX, .base = *base};
   mst_open_window *window = mst_open_windows_find(windows, agent, start, is_held);
   bool is_new = !window;
 
   mst_err err = reserve(&windows->touched, &windows->touched_capacity, (uint64_t)windows->touched_count + 1, ctx);
+  if (err == MST_OK)
+    err = check_room(window ? window : &like, twin_of(windows, &like), report, ctx);
   if (err == MST_OK && is_new)
-    err = make_window(windows, agent, start, is_held, due, &window, ctx);
+    err = make_window(windows, &like, &window, ctx);
   if (err != MST_OK)
     return err;
   err = append_report(window, report, ctx);
@@ -254,6 +273,18 @@ mst_open_windows_postpone(mst_open_windows *windows, mst_open_window *window, ms
     return;
   move_up(windows, window->place);
   move_down(windows, window->place);
+}
+
+void
+mst_open_windows_close(mst_open_windows *windows, mst_open_window *window)
+{
+  mst_open_window *twin = twin_of(windows, window);
+
+  if (twin) {
+    twin->base.columns += window->count;
+    twin->base.charge_bytes += window->charge_bytes;
+  }
+  mst_open_windows_drop(windows, window);
 }
 
 void

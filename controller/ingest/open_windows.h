@@ -19,6 +19,12 @@ typedef struct mst_open_report {
   uint8_t digest[8];
 } mst_open_report;
 
+/* What the window's document holds already: late reports must find room beside it. */
+typedef struct mst_open_base {
+  uint32_t columns;
+  uint64_t charge_bytes;
+} mst_open_base;
+
 typedef struct mst_open_window {
   uint32_t agent;
   bool is_held; /* came after the run's inputs were frozen: waits for the decision */
@@ -27,7 +33,8 @@ typedef struct mst_open_window {
   uint32_t place;           /* in the heap; UINT32_MAX: in none */
   mst_open_report *reports; /* owned; the first `committed` are in the store, the rest belong to the batch under way */
   uint32_t count, capacity, committed;
-  uint64_t charge_bytes;
+  uint64_t charge_bytes; /* of the reports, without the base */
+  mst_open_base base;
   bool is_touched; /* by the batch under way */
 } mst_open_window;
 
@@ -45,11 +52,11 @@ mst_open_window *mst_open_windows_find(const mst_open_windows *windows, uint32_t
 /* The report with that sequence; NULL when there is none. */
 const mst_open_report *mst_open_window_report(const mst_open_window *window, const mst_session_entry *session, uint64_t sequence);
 
-/* Adds a report to the batch under way; makes the window, due then, when there is none. MST_ELIMIT: it is full; MST_ESTATE: too many
- * windows wait.
- */
+/* Adds a report to the batch under way; makes the window, due then, when there is none: base is then what its document holds
+ * (mst_open_base_load). MST_ELIMIT: there is no room for it beside the document, the reports here and those that are held; MST_ESTATE: too
+ * many windows wait. */
 mst_err mst_open_windows_add(mst_open_windows *windows, uint32_t agent, mst_wall start, bool is_held, mst_wall due,
-                             const mst_open_report *report, mst_errctx *ctx) MST_MUST_USE;
+                             const mst_open_base *base, const mst_open_report *report, mst_errctx *ctx) MST_MUST_USE;
 /* The batch is in the store, or is not. */
 void mst_open_windows_commit(mst_open_windows *windows);
 void mst_open_windows_rollback(mst_open_windows *windows);
@@ -58,6 +65,8 @@ void mst_open_windows_rollback(mst_open_windows *windows);
 mst_open_window *mst_open_windows_first(const mst_open_windows *windows);
 /* Changes when it is due. */
 void mst_open_windows_postpone(mst_open_windows *windows, mst_open_window *window, mst_wall due);
+/* Its reports are in its document now: takes it out and frees it. */
+void mst_open_windows_close(mst_open_windows *windows, mst_open_window *window);
 /* Takes it out and frees it. */
 void mst_open_windows_drop(mst_open_windows *windows, mst_open_window *window);
 /* Makes those that start in [from, to) due now. */

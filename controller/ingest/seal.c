@@ -57,7 +57,8 @@ add_record(void *user, const void *data)
   return false;
 }
 
-/* Adds the journal's records. One that does not fit any more (late data for a full window) is given up, loudly: it can never fit. */
+/* Adds the journal's records. Room for each was found before it was acknowledged (open_windows.c, check_room); one that does not fit all
+ * the same comes from a database that something else wrote, and is given up, loudly: it can never fit. */
 static mst_err
 add_reports(sealing *work, const mst_open_window *open, mst_window *window, mst_errctx *ctx)
 {
@@ -95,6 +96,29 @@ load_window(mst_core *core, const mst_open_window *open, mst_window **ret_window
     err = mst_window_create(open->start, core->window_ns, ret_window, ctx);
   mst_buf_done(&document);
   return err;
+}
+
+mst_err
+mst_open_base_load(mst_core *core, uint32_t agent, mst_wall start, mst_open_base *ret_base, mst_errctx *ctx)
+{
+  const mst_open_window *open = mst_open_windows_find(&core->windows, agent, start, false);
+  const mst_open_window wanted = {.agent = agent, .start = start};
+  mst_window *window = NULL;
+  bool is_there;
+
+  *ret_base = (mst_open_base){0};
+  if (!open)
+    open = mst_open_windows_find(&core->windows, agent, start, true);
+  if (open) { /* each knows it */
+    *ret_base = open->base;
+    return MST_OK;
+  }
+  mst_err err = load_window(core, &wanted, &window, &is_there, ctx);
+  if (err == MST_OK && is_there)
+    *ret_base = (mst_open_base){mst_window_column_count(window), mst_window_charge_bytes(window)};
+  mst_window_destroy(window);
+  /* A damaged document is said when the window is closed; until then its late reports wait in the journal. */
+  return err == MST_EMALFORMED || err == MST_EVERSION || err == MST_ELIMIT ? MST_OK : err;
 }
 
 static mst_err
@@ -212,7 +236,7 @@ take_effect(sealing *work)
   for (uint32_t i = 0; i < work->count; i++) {
     sealed *done = &work->list[i];
     hand_to_judge(work->core, done);
-    mst_open_windows_drop(&work->core->windows, done->open);
+    mst_open_windows_close(&work->core->windows, done->open);
     atomic_fetch_add(done->is_changed ? &counters->windows_changed : &counters->windows_sealed, 1);
   }
   atomic_fetch_add(&counters->windows_overflowed, work->overflowed);

@@ -423,6 +423,12 @@ mst_window_length_ns(const mst_window *window)
   return window->length_ns;
 }
 
+uint64_t
+mst_window_charge_bytes(const mst_window *window)
+{
+  return window->charge_bytes;
+}
+
 uint32_t
 mst_window_column_count(const mst_window *window)
 {

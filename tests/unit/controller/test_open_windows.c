@@ -29,7 +29,7 @@ add(uint32_t agent, int64_t start, bool is_held, int64_t due, uint64_t sequence)
   const mst_open_report report = {.sequence = sequence, .charge_bytes = 10};
   mst_errctx ctx = {0};
 
-  return mst_open_windows_add(&windows, agent, (mst_wall){start}, is_held, (mst_wall){due}, &report, &ctx);
+  return mst_open_windows_add(&windows, agent, (mst_wall){start}, is_held, (mst_wall){due}, &(mst_open_base){0}, &report, &ctx);
 }
 
 Test(open_windows, any_order_in__due_in_order_out)

@@ -341,3 +341,45 @@ Test(sealing, any_order_repeats_restarts_and_failures__give_the_same_documents, 
   rig_stop(&straight);
   rig_stop(&other);
 }
+
+/* What was acknowledged must have its place: a closed window that is full takes no late report. */
+static void
+fill_window(rig *r, const fake_agent *agent, uint64_t *sequence, uint32_t count)
+{
+  for (uint32_t i = 0; i < count; i++, ++*sequence)
+    expect_status(rig_report(r, agent, *sequence, RIG_START_NS + (int64_t)*sequence * MST_NS_PER_MS, 1), MST_REPLY_STORED);
+}
+
+static void
+close_windows(rig *r)
+{
+  mst_clock_manual_advance(&r->clock, 70 * SECOND);
+  rig_round(r);
+}
+
+Test(sealing, late_report__full_closed_window__refused_not_lost, .timeout = 120)
+{
+  fake_agent agent;
+  uint64_t sequence = 2;
+  rig r;
+
+  rig_start(&r);
+  fake_init(&agent, 7);
+  uint32_t number = rig_add_agent(&r, &agent, MST_AGENT_APPROVED);
+  rig_define(&r, &agent, 2);
+  fill_window(&r, &agent, &sequence, MST_WINDOW_MAX_COLUMNS - 3);
+  close_windows(&r);
+  fill_window(&r, &agent, &sequence, 2);
+  rig_restart(&r); /* the journal's late reports are counted on top of the document again */
+  fill_window(&r, &agent, &sequence, 1);
+  rig_answer answer = rig_report(&r, &agent, sequence, RIG_START_NS + SECOND, 1);
+  cr_expect_eq(answer.status, MST_REPLY_REFUSED);
+  cr_expect_eq(answer.refusal, MST_REFUSED_LIMIT);
+  close_windows(&r);
+  cr_expect_eq(columns(&r, number, RIG_START_NS), MST_WINDOW_MAX_COLUMNS);
+  answer = rig_report(&r, &agent, sequence, RIG_START_NS + SECOND, 1);
+  cr_expect_eq(answer.status, MST_REPLY_REFUSED);
+  cr_expect_eq(atomic_load(&r.core->counters.windows_overflowed), 0);
+  fake_done(&agent);
+  rig_stop(&r);
+}

@@ -91,6 +91,8 @@ mst_err mst_window_decode(mst_bytes bytes, mst_window **ret_window, mst_errctx *
 
 mst_wall mst_window_start(const mst_window *window);
 int64_t mst_window_length_ns(const mst_window *window);
+/* The sum of its reports' charges, and a little for itself; more can be added while it is under MST_WINDOW_MAX_BYTES. */
+uint64_t mst_window_charge_bytes(const mst_window *window);
 /* Columns are there at any time; in canonical order once sealed. NULL for an index that is none. */
 uint32_t mst_window_column_count(const mst_window *window);
 const mst_window_column *mst_window_column_at(const mst_window *window, uint32_t index);

@@ -142,9 +142,7 @@ mst_delivery_on_answer(void *arg, unsigned slot, mst_err answer, const void *dat
   mst_err err = mst_pins_open_reply(delivery->setup.pins, data, size_bytes, &parcel->digest, &reply, &is_changed, &ctx);
   if (err != MST_OK) {
     mst_log(MST_LOG_ERROR, "reply-not-trusted", "reason", ctx.text, "remedy",
-            "this is not the controller that this host enrolled with, or it changed its key while this host was away: then run "
-            "muster-agent enrol with a new token",
-            NULL);
+            "if this is the right controller, it changed its key while this host was away: run muster-agent enrol with a new token", NULL);
     mst_delivery_finish(delivery, parcel, MST_SETTLE_RETURN, NULL);
     mst_uplink_distrust(delivery->uplink, "its reply cannot be trusted");
     return;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up, builds and runs muster's tests; prints how many ran.
-# usage: tests/run.sh [--full] [--keep-going] [SUITE...] [PATTERN...]
+# usage: tests/run.sh [--full] [SUITE...] [PATTERN...]
 #   SUITE    lint format tidy unit tsan fuzz system (all of them when none is named)
 #   PATTERN  only unit test programs and system tests whose name contains it
 #   --full   at full size: 200 kills, 3-minute partition, long fuzzing; results go to docs/measurements.md by hand

@@ -125,7 +125,9 @@ store_report(mst_batch *batch, mst_draft *draft, mst_job *job, uint32_t charge_b
   mst_err err = mst_open_base_load(core, job->agent, start, &base, ctx);
   if (err != MST_OK)
     return err;
-  err = mst_ranges_add(&draft->data.taken, sequence, sequence, &why);
+  err = mst_open_windows_check(&core->windows, job->agent, start, is_held, &base, charge_bytes, &why);
+  if (err == MST_OK)
+    err = mst_ranges_add(&draft->data.taken, sequence, sequence, &why);
   if (err != MST_OK)
     return refuse_limit(job, err, &why);
   memcpy(report.digest, job->digest.bytes, sizeof report.digest);
@@ -133,14 +135,9 @@ store_report(mst_batch *batch, mst_draft *draft, mst_job *job, uint32_t charge_b
   if (err != MST_OK)
     return err;
   report.id = record.id;
-  err = mst_open_windows_add(&core->windows, job->agent, start, is_held, due_time(core, start, job->received_at), &base, &report, &why);
-  if (err != MST_OK) {
-    /* Refused after all: nothing of it may stay. */
-    mst_err undo = mst_ranges_remove(&draft->data.taken, sequence, sequence, ctx);
-    if (undo == MST_OK)
-      undo = core->ops->journal_delete(core->store, record.id, ctx);
-    return undo != MST_OK ? undo : refuse_limit(job, err, &why);
-  }
+  err = mst_open_windows_add(&core->windows, job->agent, start, is_held, due_time(core, start, job->received_at), &base, &report, ctx);
+  if (err != MST_OK)
+    return err;
   if (mst_ranges_has(&draft->data.lost, sequence)) { /* given up there, but it had arrived, or came after all */
     err = mst_ranges_remove(&draft->data.lost, sequence, sequence, ctx);
     if (err != MST_OK)

@@ -14,14 +14,17 @@
 #include "keeper.h"
 
 enum {
-  HOPS_MAX = 8, /* through so many devices a request may come (sp-request-reply-01); each puts a number before it */
   READS_PER_TURN = 16,
   ACCEPT_KEEPALIVE_S = 60, /* the kernel finds out about hosts that vanished */
+  /* What the kernel takes for a peer that does not read: left to itself it goes up to 4 MB for each. A plan fits. */
+  SEND_BUFFER_BYTES = 128 * 1024,
 };
-/* For the handshake and the hello together: ten thousand agents at once need a core for a minute and a half. */
+/* For the handshake and the hello together: when a whole fleet comes back at once, the last waits for the handshakes of all others. */
 static const int64_t greeting_patience_ns = 120 * MST_NS_PER_S;
-/* For a message from its first byte to its last, and for answers until the peer has taken them. */
+/* For a message from its first byte to its last. */
 static const int64_t message_patience_ns = 60 * MST_NS_PER_S;
+/* For a peer to take any of the answers that wait for it. */
+static const int64_t answer_patience_ns = 30 * MST_NS_PER_S;
 
 struct mst_connection {
   mst_loop *loop;
@@ -110,6 +113,20 @@ end_because(mst_connection *connection, const char *event, const char *reason)
 
 static void on_ready(uv_poll_t *handle, int status, int events);
 
+static bool
+has_unsent(const mst_connection *connection)
+{
+  return connection->out.size_bytes > connection->out_sent;
+}
+
+/* Whoever does not read its answers is not read either: what waits for it is what it had under way. */
+static bool
+may_read(const mst_connection *connection)
+{
+  return !connection->is_ending && !connection->is_waiting && !connection->is_stopping &&
+         (!has_unsent(connection) || !connection->transport.is_ready);
+}
+
 static void
 watch(mst_connection *connection)
 {
@@ -117,9 +134,9 @@ watch(mst_connection *connection)
 
   if (connection->is_ending)
     return;
-  if (!connection->is_waiting && !connection->is_stopping && !connection->transport.wants_write)
+  if (may_read(connection) && !connection->transport.wants_write)
     events |= UV_READABLE;
-  if (connection->out.size_bytes > connection->out_sent || connection->transport.wants_write)
+  if (connection->transport.is_ready ? has_unsent(connection) : connection->transport.wants_write)
     events |= UV_WRITABLE;
   if (events == connection->events)
     return;
@@ -147,11 +164,12 @@ static void
 flush(mst_connection *connection)
 {
   mst_buf *out = &connection->out;
+  const size_t before = connection->out_sent;
 
-  while (connection->out_sent < out->size_bytes) {
+  while (has_unsent(connection)) {
     ssize_t sent = mst_transport_send(&connection->transport, out->data + connection->out_sent, out->size_bytes - connection->out_sent);
     if (sent == MST_TRANSPORT_AGAIN) {
-      if (connection->out_since_ns == 0)
+      if (connection->out_since_ns == 0 || connection->out_sent > before)
         connection->out_since_ns = loop_now(connection->loop);
       return;
     }
@@ -188,14 +206,6 @@ send_answer(mst_connection *connection, mst_buf *answer)
   watch(connection);
 }
 
-static void
-free_work(mst_work *work)
-{
-  mst_buf_done(&work->job.body);
-  mst_buf_done(&work->answer);
-  mst_free(work);
-}
-
 void
 mst_connection_answer(mst_work *work)
 {
@@ -207,50 +217,23 @@ mst_connection_answer(mst_work *work)
     send_answer(connection, &work->answer);
   else if (connection->is_closed && connection->in_flight == 0)
     mst_free(connection);
-  free_work(work);
+  mst_work_free(work);
 }
 
 /* ---- in ---- */
-
-static void
-take_envelope(mst_connection *connection, const uint8_t *head, size_t head_bytes, const uint8_t *body, size_t body_bytes)
-{
-  mst_loop *loop = connection->loop;
-  mst_core *core = loop->ingest->core;
-
-  atomic_fetch_add(&core->counters.received, 1);
-  mst_work *work = mst_alloc(1, sizeof *work + body_bytes);
-  if (!work)
-    return; /* the agent asks again */
-  memcpy(work->data, body, body_bytes);
-  work->loop = loop;
-  work->connection = connection;
-  mst_buf_init(&work->answer, MST_REPLY_MAX_BYTES + MST_FRAME_LENGTH_BYTES + HOPS_MAX * MST_FRAME_REQUEST_BYTES);
-  mst_buf_append(&work->answer, (uint8_t[MST_FRAME_LENGTH_BYTES]){0}, MST_FRAME_LENGTH_BYTES);
-  mst_buf_append(&work->answer, head, head_bytes);
-  mst_buf_init(&work->job.body, MST_REPLY_MAX_BYTES);
-  work->job.data = work->data;
-  work->job.size_bytes = body_bytes;
-  work->job.received_at = mst_core_now(core);
-  work->job.finish = mst_loop_finish;
-  mst_ingest_verify(core, &work->job);
-  if (work->job.fate == MST_JOB_DROP) {
-    free_work(work);
-    return;
-  }
-  connection->in_flight++;
-  loop->in_flight++;
-  mst_keeper_push(core->keeper, &work->job);
-}
 
 /* The numbers of the request stand before the envelope; the last one has its highest bit set. */
 static void
 take_message(mst_connection *connection, const uint8_t *message, size_t size_bytes)
 {
-  for (size_t at = 0; at < HOPS_MAX * MST_FRAME_REQUEST_BYTES && at + MST_FRAME_REQUEST_BYTES <= size_bytes; at += MST_FRAME_REQUEST_BYTES)
+  for (size_t at = 0; at < MST_SERVER_HEAD_MAX_BYTES && at + MST_FRAME_REQUEST_BYTES <= size_bytes; at += MST_FRAME_REQUEST_BYTES)
     if (mst_frame_get(message + at, MST_FRAME_REQUEST_BYTES) & MST_FRAME_REQUEST_BIT) {
-      const size_t head_bytes = at + MST_FRAME_REQUEST_BYTES;
-      take_envelope(connection, message, head_bytes, message + head_bytes, size_bytes - head_bytes);
+      mst_work *work = mst_work_begin(connection->loop, connection, message, size_bytes, at + MST_FRAME_REQUEST_BYTES);
+      if (!work)
+        return;
+      connection->in_flight++;
+      connection->loop->in_flight++;
+      mst_keeper_push(connection->loop->ingest->core->keeper, &work->job);
       return;
     }
   mst_core_count_refusal(connection->loop->ingest->core, MST_REFUSED_MALFORMED, NULL, "the message is no request");
@@ -352,7 +335,7 @@ read_turn(mst_connection *connection)
   mst_loop *loop = connection->loop;
   int reads = 0;
 
-  while (!connection->is_ending && !connection->is_waiting && !connection->is_stopping) {
+  while (may_read(connection)) {
     if (reads++ == READS_PER_TURN) {
       wait_turn(connection); /* TLS may hold bytes that the kernel does not know of */
       mst_loop_wake(loop);
@@ -379,12 +362,12 @@ on_ready(uv_poll_t *handle, int status, int events)
 {
   mst_connection *connection = handle->data;
 
+  (void)events;
   if (status < 0)
-    events = UV_READABLE; /* the read says what it is */
-  if (events & UV_WRITABLE && connection->transport.is_ready)
+    connection->events = 0; /* libuv looks no longer; there may be bytes before the end, which then comes at the next look */
+  if (connection->transport.is_ready)
     flush(connection);
-  if (events & UV_READABLE || !connection->transport.is_ready)
-    read_turn(connection);
+  read_turn(connection); /* TLS may have kept bytes while answers were unsent */
   if (connection->transport.is_ready && !connection->is_ending)
     flush(connection); /* the hello, after a handshake */
   watch(connection);
@@ -432,6 +415,7 @@ mst_connection_accept(mst_loop *loop, int fd, bool is_tls)
     return;
   }
   (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+  (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){SEND_BUFFER_BYTES}, sizeof(int));
   (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
   (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){ACCEPT_KEEPALIVE_S}, sizeof(int));
   (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){ACCEPT_KEEPALIVE_S / 4}, sizeof(int));
@@ -470,7 +454,7 @@ mst_connection_sweep(mst_loop *loop)
     int64_t patience_ns = connection->is_greeted ? message_patience_ns : greeting_patience_ns;
     if (connection->in_since_ns != 0 && !connection->is_waiting && now_ns - connection->in_since_ns > patience_ns)
       end_because(connection, "agent-disconnected", connection->is_greeted ? "its message does not end" : "it does not say hello");
-    else if (connection->out_since_ns != 0 && now_ns - connection->out_since_ns > message_patience_ns)
+    else if (connection->out_since_ns != 0 && now_ns - connection->out_since_ns > answer_patience_ns)
       end_because(connection, "agent-disconnected", "it does not read its answers");
   }
 }
@@ -481,7 +465,7 @@ stop(mst_connection *connection, bool now)
   connection->is_stopping = true;
   if (connection->is_waiting)
     leave_waiting(connection);
-  bool has_more = connection->in_flight > 0 || connection->out_sent < connection->out.size_bytes;
+  bool has_more = connection->in_flight > 0 || has_unsent(connection);
   if (now || !connection->is_greeted || !has_more)
     end(connection);
   else

@@ -51,17 +51,22 @@ bind_and_listen(const struct addrinfo *at)
 }
 
 /* With the port that the kernel chose. */
-static void
-write_url(mst_listener *listener, const place *where)
+static mst_err
+write_url(mst_listener *listener, const place *where, mst_errctx *ctx)
 {
   struct sockaddr_storage at = {0};
   socklen_t size_bytes = sizeof at;
   const bool is_six = strchr(where->host, ':') != NULL;
+  char port[8];
 
-  (void)getsockname(listener->fd, (struct sockaddr *)&at, &size_bytes);
-  in_port_t port = at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&at)->sin6_port : ((struct sockaddr_in *)&at)->sin_port;
-  snprintf(listener->url, sizeof listener->url, "%s://%s%.90s%s:%u", where->scheme, is_six ? "[" : "", where->host, is_six ? "]" : "",
-           ntohs(port));
+  if (getsockname(listener->fd, (struct sockaddr *)&at, &size_bytes) < 0)
+    return mst_fail_errno(ctx, MST_EIO, "ask which port %s got", where->host);
+  int failed = getnameinfo((struct sockaddr *)&at, size_bytes, NULL, 0, port, sizeof port, NI_NUMERICSERV);
+  if (failed != 0)
+    return mst_fail(ctx, MST_EIO, "ask which port %s got: %s", where->host, gai_strerror(failed));
+  snprintf(listener->url, sizeof listener->url, "%s://%s%.90s%s:%s", where->scheme, is_six ? "[" : "", where->host, is_six ? "]" : "",
+           port);
+  return MST_OK;
 }
 
 mst_err
@@ -85,7 +90,9 @@ mst_listener_open(mst_listener *listener, const char *url, mst_errctx *ctx)
     err = errno == EADDRINUSE ? mst_fail(ctx, MST_EIO, "listen on %s: %s; another program (musterd?) has this port", url, strerror(errno))
                               : mst_fail_errno(ctx, MST_EIO, "listen on %s", url);
   else
-    write_url(listener, &where);
+    err = write_url(listener, &where, ctx);
+  if (err != MST_OK && listener->fd >= 0)
+    (void)close(listener->fd);
   freeaddrinfo(found);
   return err;
 }

@@ -29,12 +29,7 @@ mst_loop_finish(mst_job *job, const mst_buf *answer)
   mst_work *work = (mst_work *)(void *)((char *)job - offsetof(mst_work, job));
   mst_loop *loop = work->loop;
 
-  if (answer)
-    mst_buf_append(&work->answer, answer->data, answer->size_bytes);
-  if (!answer || work->answer.failed != MST_OK)
-    mst_buf_reset(&work->answer); /* the agent asks again */
-  else
-    mst_frame_put(work->answer.data, work->answer.size_bytes - MST_FRAME_LENGTH_BYTES, MST_FRAME_LENGTH_BYTES);
+  mst_work_end(work, answer);
   work->next = NULL;
   pthread_mutex_lock(&loop->lock);
   const bool is_first = !loop->first;

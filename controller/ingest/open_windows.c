@@ -151,8 +151,6 @@ reserve(mst_open_window ***list, uint32_t *capacity, uint64_t wanted, mst_errctx
 static mst_err
 make_window(mst_open_windows *windows, const mst_open_window *like, mst_open_window **ret_window, mst_errctx *ctx)
 {
-  if (windows->index.used >= MST_OPEN_WINDOWS_MAX)
-    return mst_fail(ctx, MST_ESTATE, "over %d windows wait to be closed", MST_OPEN_WINDOWS_MAX);
   mst_open_window *window = mst_alloc(1, sizeof *window);
   if (!window)
     return mst_fail(ctx, MST_ENOMEM, "out of memory for an open window");
@@ -168,23 +166,20 @@ make_window(mst_open_windows *windows, const mst_open_window *like, mst_open_win
   return MST_OK;
 }
 
-/* The one of the same start that is held, or is not. */
-static mst_open_window *
-twin_of(const mst_open_windows *windows, const mst_open_window *window)
+mst_err
+mst_open_windows_check(const mst_open_windows *windows, uint32_t agent, mst_wall start, bool is_held, const mst_open_base *base,
+                       uint32_t charge_bytes, mst_errctx *ctx)
 {
-  return mst_open_windows_find(windows, window->agent, window->start, !window->is_held);
-}
+  const mst_open_window *window = mst_open_windows_find(windows, agent, start, is_held);
+  const mst_open_window *twin = mst_open_windows_find(windows, agent, start, !is_held);
+  const uint32_t count = base->columns + (window ? window->count : 0) + (twin ? twin->count : 0);
+  const uint64_t bytes = base->charge_bytes + (window ? window->charge_bytes : 0) + (twin ? twin->charge_bytes : 0);
 
-/* A document must hold what it holds, the reports of this window, and those of its twin. */
-static mst_err
-check_room(const mst_open_window *window, const mst_open_window *twin, const mst_open_report *report, mst_errctx *ctx)
-{
-  const uint32_t count = window->base.columns + window->count + (twin ? twin->count : 0);
-  const uint64_t bytes = window->base.charge_bytes + window->charge_bytes + (twin ? twin->charge_bytes : 0);
-
-  if (count >= MST_WINDOW_MAX_COLUMNS || bytes + report->charge_bytes > MST_WINDOW_MAX_BYTES - 64)
+  if (count >= MST_WINDOW_MAX_COLUMNS || bytes + charge_bytes > MST_WINDOW_MAX_BYTES - 64)
     return mst_fail(ctx, MST_ELIMIT, "the window is full: %u reports, %llu bytes; let the agent report less often, or shorten the windows",
                     count, (unsigned long long)bytes);
+  if (!window && windows->index.used >= MST_OPEN_WINDOWS_MAX)
+    return mst_fail(ctx, MST_ESTATE, "over %d windows wait to be closed", MST_OPEN_WINDOWS_MAX);
   return MST_OK;
 }
 
@@ -213,8 +208,6 @@ mst_open_windows_add(mst_open_windows *windows, uint32_t agent, mst_wall start, 
   bool is_new = !window;
 
   mst_err err = reserve(&windows->touched, &windows->touched_capacity, (uint64_t)windows->touched_count + 1, ctx);
-  if (err == MST_OK)
-    err = check_room(window ? window : &like, twin_of(windows, &like), report, ctx);
   if (err == MST_OK && is_new)
     err = make_window(windows, &like, &window, ctx);
   if (err != MST_OK)
@@ -278,7 +271,7 @@ mst_open_windows_postpone(mst_open_windows *windows, mst_open_window *window, ms
 void
 mst_open_windows_close(mst_open_windows *windows, mst_open_window *window)
 {
-  mst_open_window *twin = twin_of(windows, window);
+  mst_open_window *twin = mst_open_windows_find(windows, window->agent, window->start, !window->is_held);
 
   if (twin) {
     twin->base.columns += window->count;

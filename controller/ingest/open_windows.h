@@ -52,9 +52,13 @@ mst_open_window *mst_open_windows_find(const mst_open_windows *windows, uint32_t
 /* The report with that sequence; NULL when there is none. */
 const mst_open_report *mst_open_window_report(const mst_open_window *window, const mst_session_entry *session, uint64_t sequence);
 
-/* Adds a report to the batch under way; makes the window, due then, when there is none: base is then what its document holds
+/* Whether a report of that charge can be added; for who decides whether it is taken. base: what the window's document holds
  * (mst_open_base_load). MST_ELIMIT: there is no room for it beside the document, the reports here and those that are held; MST_ESTATE: too
  * many windows wait. */
+mst_err mst_open_windows_check(const mst_open_windows *windows, uint32_t agent, mst_wall start, bool is_held, const mst_open_base *base,
+                               uint32_t charge_bytes, mst_errctx *ctx) MST_MUST_USE;
+/* Adds a report to the batch under way, whether or not there is room: what was taken must be kept. Makes the window, due then, when there
+ * is none. Fails when memory is out. */
 mst_err mst_open_windows_add(mst_open_windows *windows, uint32_t agent, mst_wall start, bool is_held, mst_wall due,
                              const mst_open_base *base, const mst_open_report *report, mst_errctx *ctx) MST_MUST_USE;
 /* The batch is in the store, or is not. */

@@ -21,7 +21,9 @@ enum {
   MST_SERVER_URL_MAX_BYTES = 128,
   /* An agent has eight requests under way at most; what is more waits in the network. */
   MST_SERVER_PER_CONNECTION = 16,
-  /* Of incomplete messages on all connections of a loop. Whoever sends them is not known yet; a fleet that comes back sends 20 KB each. */
+  /* A request may come through eight devices (sp-request-reply-01); each puts a number before it. */
+  MST_SERVER_HEAD_MAX_BYTES = 8 * MST_FRAME_REQUEST_BYTES,
+  /* Of incomplete messages on all connections of a loop. Whoever sends them is not known yet. */
   MST_SERVER_PARTIAL_MAX_BYTES = 64 * 1024 * 1024,
   /* Answers that a peer does not read: all that it may have under way, with a plan each. */
   MST_SERVER_UNSENT_MAX_BYTES = MST_SERVER_PER_CONNECTION * (MST_REPLY_MAX_BYTES + 64),
@@ -74,6 +76,13 @@ typedef struct mst_work {
   mst_buf answer;             /* a whole message; empty: none is to be sent */
   uint8_t data[];
 } mst_work;
+
+/* work.c: takes the envelope out of a message (its first head_bytes are numbers that come back with the answer) and verifies it. NULL when
+ * it gets no answer, or memory is out. */
+mst_work *mst_work_begin(mst_loop *loop, mst_connection *connection, const uint8_t *message, size_t size_bytes, size_t head_bytes);
+/* Makes `answer` the whole message, or nothing of it. */
+void mst_work_end(mst_work *work, const mst_buf *answer);
+void mst_work_free(mst_work *work);
 
 /* Takes the descriptor over; when memory is out it is closed. Loop thread, as all of these. */
 void mst_connection_accept(mst_loop *loop, int fd, bool is_tls);

@@ -52,7 +52,7 @@ mst_value_format(double value, const char *unit, char *buf, size_t size_bytes)
   else if (unit[0] == '/')
     snprintf(buf, size_bytes, "%.4g%s", value, unit);
   else
-    snprintf(buf, size_bytes, "%.10g%s%s", value, unit[0] ? " " : "", unit);
+    snprintf(buf, size_bytes, value == floor(value) || fabs(value) >= 1000 ? "%.10g%s%s" : "%.4g%s%s", value, unit[0] ? " " : "", unit);
   return buf;
 }
 

@@ -231,7 +231,7 @@ place_of(const mst_slot *slot, const mst_series *series)
 {
   uint32_t at = 0;
 
-  for (; at < slot->count; at++) {
+  for (; slot->cells && at < slot->count; at++) {
     const mst_series *other = slot->cells[at]->lineages[0].series;
     int order = mst_series_compare_labels(other, series);
     if (order > 0 || (order == 0 && other->kind > series->kind))

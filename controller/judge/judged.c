@@ -140,13 +140,13 @@ mst_judged *
 mst_judged_kth(mst_judged *list, uint32_t count, uint32_t least)
 {
   uint32_t may_pass = 0, may_warn = 0;
-  mst_judged *shown = NULL;
+  mst_judged *shown = list;
 
   if (count == 1)
     return list;
   mst_outcome outcome = kth_outcome(list, count, least);
   for (uint32_t i = 0; i < count; i++) {
-    if (list[i].outcome == outcome && (!shown || is_worse(&list[i], shown)))
+    if (list[i].outcome == outcome && (shown->outcome != outcome || is_worse(&list[i], shown)))
       shown = &list[i];
     may_pass += list[i].ever == MST_GRADE_PASS;
     may_warn += list[i].ever == MST_GRADE_WARN;

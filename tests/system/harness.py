@@ -348,6 +348,15 @@ def missing(site, agent):
     return gaps
 
 
+def assert_all_arrives(site, agent):
+    """What a running agent made so far and until it is stopped: all of it is stored once, and none is lost."""
+    wait_until(lambda: len(missing(site, agent)) <= 2, 60, "what waited arrives")
+    agent.stop()
+    wait_until(lambda: missing(site, agent) == [], 30, "the rest arrives")
+    assert_stored_exactly_once(site, agent)
+    assert ledger(agent)[1] == {}, "nothing is lost"
+
+
 def assert_stored_exactly_once(site, agent):
     """The agent's own ledger against the controller's: the same records, the same number of samples, each once."""
     made, lost = ledger(agent)

@@ -55,10 +55,6 @@ def test_disk_full__is_said_and_nothing_is_lost(tmp_path, small_disk):
             agent.stop()
         for agent in agents:
             agent.start()
-            harness.wait_until(lambda: len(harness.missing(site, agent)) <= 2, 60, "what waited arrives")
-            agent.stop()
-            harness.wait_until(lambda: harness.missing(site, agent) == [], 30, "the rest arrives")
-            harness.assert_stored_exactly_once(site, agent)
-            assert harness.ledger(agent)[1] == {}, "nothing is lost"
+            harness.assert_all_arrives(site, agent)
         site.stop()
         assert "sound" in site.musterd("--verify").stdout

@@ -61,11 +61,7 @@ def test_key_change__agents_follow_and_one_that_was_away_all_the_time_enrols_ane
 
         for agent in agents:
             assert agent.id == ids[agent.name], "it is the same agent"
-            harness.wait_until(lambda: len(harness.missing(site, agent)) <= 2, 30, "what it measured meanwhile arrives")
-            agent.stop()
-            harness.wait_until(lambda: harness.missing(site, agent) == [], 20, "the rest arrives")
-            harness.assert_stored_exactly_once(site, agent)
-            assert harness.ledger(agent)[1] == {}, "nothing is lost"
+            harness.assert_all_arrives(site, agent)
         site.stop()
         assert "sound" in site.musterd("--verify").stdout
         site.start()

@@ -7,6 +7,7 @@
 #include <mst/common/buf.h>
 #include <mst/common/file.h>
 
+#include "golden.h"
 #include "config.h"
 
 static mst_diags diags;
@@ -149,26 +150,16 @@ Test(config, sample__as_shipped__is_good)
   cr_assert(is_good);
 }
 
-/* Loads a broken file of the current folder and compares what is said with NAME.expected. */
+/* A broken file of the current folder. */
 static void
 expect_messages(const char *name)
 {
-  char path[300], line[2048];
-  mst_buf expected, said;
   mst_diags found;
 
   mst_diags_init(&found);
-  mst_buf_init(&expected, 65536);
-  mst_buf_init(&said, 65536);
-  snprintf(path, sizeof path, "%.*s.expected", (int)(strlen(name) - 4), name);
-  cr_assert_eq(mst_file_read(path, &expected, NULL), MST_OK, "%s", path);
   cr_expect_not(mst_agent_config_load(name, &config, &found), "%s was taken", name);
   mst_diags_sort(&found);
-  for (size_t i = 0; i < found.count; i++)
-    mst_buf_printf(&said, "%s\n", mst_diag_format(&found.list[i], line, sizeof line));
-  cr_expect_str_eq(mst_buf_text(&said), mst_buf_text(&expected), "%s", name);
-  mst_buf_done(&expected);
-  mst_buf_done(&said);
+  (void)golden_expect(name, &found);
   mst_diags_done(&found);
 }
 

@@ -1,3 +1,4 @@
+#include "golden.h"
 #include "rig.h"
 
 #include <glob.h>
@@ -61,13 +62,11 @@ Test(lint, config_with_an_error__has_those_of_the_files_that_it_names_too)
 static void
 expect_output(const char *name)
 {
-  char path[300], sum[64];
+  char sum[64];
   mst_buf expected;
   size_t errors = 0;
 
-  mst_buf_init(&expected, 65536);
-  snprintf(path, sizeof path, "%.*s.expected", (int)(strlen(name) - 4), name);
-  cr_assert_eq(mst_file_read(path, &expected, NULL), MST_OK, "%s", path);
+  golden_read(name, &expected);
   for (const char *at = mst_buf_text(&expected); *at; at++)
     errors += *at == '\n';
   cr_expect_eq(run("lint", name, NULL), MST_EXIT_ERROR, "%s was taken", name);

@@ -32,6 +32,15 @@ add(uint32_t agent, int64_t start, bool is_held, int64_t due, uint64_t sequence)
   return mst_open_windows_add(&windows, agent, (mst_wall){start}, is_held, (mst_wall){due}, &(mst_open_base){0}, &report, &ctx);
 }
 
+static mst_err
+check(bool is_held, uint32_t base_columns, uint64_t base_bytes)
+{
+  const mst_open_base base = {base_columns, base_bytes};
+  mst_errctx ctx = {0};
+
+  return mst_open_windows_check(&windows, 1, (mst_wall){60}, is_held, &base, 10, &ctx);
+}
+
 Test(open_windows, any_order_in__due_in_order_out)
 {
   const unsigned seed = (unsigned)getpid();
@@ -78,7 +87,7 @@ Test(open_windows, full_window__takes_no_more)
 {
   for (uint64_t i = 0; i < MST_WINDOW_MAX_COLUMNS; i++)
     cr_assert_eq(add(1, 60, false, 70, i + 1), MST_OK);
-  cr_expect_eq(add(1, 60, false, 70, MST_WINDOW_MAX_COLUMNS + 1), MST_ELIMIT);
+  cr_expect_eq(check(false, 0, 0), MST_ELIMIT);
   mst_open_windows_commit(&windows);
   cr_expect_eq(mst_open_windows_first(&windows)->count, MST_WINDOW_MAX_COLUMNS);
 }
@@ -99,4 +108,40 @@ Test(open_windows, held_ones__are_not_due_until_they_are_released)
   cr_expect_eq(mst_open_windows_find(&windows, 1, (mst_wall){60}, false)->committed, 2, "joined");
   cr_expect_null(mst_open_windows_find(&windows, 1, (mst_wall){60}, true));
   cr_expect_eq(mst_open_windows_find(&windows, 1, (mst_wall){120}, false)->due.ns, 500);
+}
+
+Test(open_windows, room__counts_the_document_and_the_reports_of_both_twins)
+{
+  cr_expect_eq(check(false, MST_WINDOW_MAX_COLUMNS - 1, 0), MST_OK);
+  cr_expect_eq(check(false, MST_WINDOW_MAX_COLUMNS, 0), MST_ELIMIT);
+  cr_assert_eq(add(1, 60, false, 100, 1), MST_OK);
+  cr_assert_eq(add(1, 60, true, 100, 2), MST_OK);
+  for (int is_held = 0; is_held <= 1; is_held++) {
+    cr_expect_eq(check(is_held != 0, MST_WINDOW_MAX_COLUMNS - 3, 0), MST_OK);
+    cr_expect_eq(check(is_held != 0, MST_WINDOW_MAX_COLUMNS - 2, 0), MST_ELIMIT);
+    cr_expect_eq(check(is_held != 0, 0, MST_WINDOW_MAX_BYTES - 64 - 30), MST_OK);
+    cr_expect_eq(check(is_held != 0, 0, MST_WINDOW_MAX_BYTES - 64 - 29), MST_ELIMIT);
+  }
+}
+
+Test(open_windows, closed__its_reports_are_in_the_base_of_its_twin)
+{
+  cr_assert_eq(add(1, 60, false, 100, 1), MST_OK);
+  cr_assert_eq(add(1, 60, true, 100, 2), MST_OK);
+  mst_open_windows_commit(&windows);
+  mst_open_windows_close(&windows, mst_open_windows_find(&windows, 1, (mst_wall){60}, false));
+  const mst_open_window *held = mst_open_windows_find(&windows, 1, (mst_wall){60}, true);
+  cr_assert_not_null(held);
+  cr_expect_eq(held->base.columns, 1);
+  cr_expect_eq(held->base.charge_bytes, 10);
+}
+
+Test(open_windows, what_was_taken__is_kept_though_there_is_no_room)
+{
+  const mst_open_base full = {MST_WINDOW_MAX_COLUMNS, MST_WINDOW_MAX_BYTES};
+  const mst_open_report report = {.sequence = 1, .charge_bytes = 10};
+  mst_errctx ctx = {0};
+
+  cr_expect_eq(mst_open_windows_add(&windows, 1, (mst_wall){60}, false, (mst_wall){100}, &full, &report, &ctx), MST_OK,
+               "a start must not fail on what an earlier one took");
 }

@@ -1,4 +1,5 @@
 /* Loading checklists: the shipped ones, broken ones with their one message, overlays, rosters, and memory that runs out. */
+#include "golden.h"
 #include "rig.h"
 
 #include <glob.h>
@@ -6,42 +7,20 @@
 
 #include <mst/common/file.h>
 
-static size_t
-count_lines(const char *text)
-{
-  size_t lines = 0;
-
-  for (; *text; text++)
-    lines += *text == '\n';
-  return lines;
-}
-
-/* Loads a broken file of the current folder and compares what is said with NAME.expected. */
+/* A broken file of the current folder. */
 static void
 expect_messages(const char *name)
 {
-  mst_diags diags;
-  mst_buf expected, said;
-  mst_errctx ctx = {0};
-  char path[300], line[2048];
+  mst_diags found;
 
-  mst_diags_init(&diags);
-  mst_buf_init(&expected, 65536);
-  mst_buf_init(&said, 65536);
-  snprintf(path, sizeof path, "%.*s.expected", (int)(strlen(name) - 4), name);
-  cr_assert_eq(mst_file_read(path, &expected, &ctx), MST_OK, "%s", ctx.text);
-  mst_checklist *list = mst_checklist_load(name, NULL, &diags);
+  mst_diags_init(&found);
+  mst_checklist *list = mst_checklist_load(name, NULL, &found);
   cr_expect_null(list, "%s was taken", name);
   mst_checklist_destroy(list);
-  for (size_t i = 0; i < diags.count; i++)
-    mst_buf_printf(&said, "%s\n", mst_diag_format(&diags.list[i], line, sizeof line));
-  cr_expect_str_eq(mst_buf_text(&said), mst_buf_text(&expected), "%s", name);
+  size_t count = golden_expect(name, &found);
   bool has_many = strncmp(name, "checklist-many-", 15) == 0;
-  cr_expect(has_many ? count_lines(mst_buf_text(&expected)) > 1 : count_lines(mst_buf_text(&expected)) == 1, "%s: one error, one message",
-            name);
-  mst_buf_done(&expected);
-  mst_buf_done(&said);
-  mst_diags_done(&diags);
+  cr_expect(has_many ? count > 1 : count == 1, "%s: one error, one message", name);
+  mst_diags_done(&found);
 }
 
 Test(checklist, broken_files__give_each_its_one_message)

@@ -231,7 +231,7 @@ place_of(const mst_slot *slot, const mst_series *series)
 {
   uint32_t at = 0;
 
-  for (; slot->cells && at < slot->count; at++) {
+  for (; at < slot->count; at++) {
     const mst_series *other = slot->cells[at]->lineages[0].series;
     int order = mst_series_compare_labels(other, series);
     if (order > 0 || (order == 0 && other->kind > series->kind))
@@ -240,24 +240,33 @@ place_of(const mst_slot *slot, const mst_series *series)
   return at;
 }
 
+/* Which of the slot's cells takes this series in; slot->count when none does. A ratio has one cell for all. */
+static uint32_t
+cell_for(const mst_slot *slot, const mst_series *series, bool is_ratio)
+{
+  uint32_t found = slot->count;
+
+  for (uint32_t i = 0; i < slot->count; i++)
+    if (is_ratio || mst_cell_is_kin(slot->cells[i], series))
+      found = i;
+  return found;
+}
+
 static mst_err
 join_slot(mst_judge *judge, mst_judge_host *host, const mst_plan_entry *plan, mst_slot *slot, const mst_series *series, uint32_t number,
           bool whole, uint32_t window, mst_errctx *ctx)
 {
-  bool ratio = plan->check->measure.stat == MST_STAT_RATIO;
-  mst_cell *cell = ratio && slot->count > 0 ? slot->cells[0] : NULL;
+  const uint32_t at = cell_for(slot, series, plan->check->measure.stat == MST_STAT_RATIO);
   mst_err err;
 
-  for (uint32_t i = 0; !ratio && i < slot->count; i++)
-    if (mst_cell_is_kin(slot->cells[i], series))
-      cell = slot->cells[i];
-  if (!cell && slot->count == MST_CELLS_MAX) {
+  if (at == MST_CELLS_MAX) {
     slot->crowded = true;
     return MST_OK;
   }
-  if (cell) {
-    err = mst_cell_join(cell, series, number, whole, window, ctx);
+  if (at < slot->count) {
+    err = mst_cell_join(slot->cells[at], series, number, whole, window, ctx);
   } else {
+    mst_cell *cell = NULL;
     err = mst_cell_create(plan->check, &judge->grid, series, &cell, ctx);
     if (err != MST_OK)
       return err;

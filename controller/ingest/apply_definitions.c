@@ -61,23 +61,27 @@ intern_all(mst_batch *batch, mst_job *job, const mst_series_map *known, uint32_t
   return MST_OK;
 }
 
-/* Series that were interned since the last time; those of a batch that failed too. */
+/* Series that were interned since the last time; those of a batch that failed too. Each once in a batch. */
 static mst_err
-store_series(mst_core *core, mst_errctx *ctx)
+store_series(mst_batch *batch, mst_errctx *ctx)
 {
+  mst_core *core = batch->core;
   mst_state *state = &core->state;
   const uint32_t count = mst_series_table_count(state->series);
+  const uint32_t first = batch->series_put > state->series_stored ? batch->series_put : state->series_stored;
   mst_err err = MST_OK;
   mst_buf bytes;
 
   mst_buf_init(&bytes, 64 * 1024);
-  for (uint32_t number = state->series_stored; err == MST_OK && number < count; number++) {
+  for (uint32_t number = first; err == MST_OK && number < count; number++) {
     mst_buf_reset(&bytes);
     err = mst_series_encode(mst_series_table_get(state->series, number), &bytes, ctx);
     if (err == MST_OK)
       err = core->ops->series_put(core->store, number, (mst_bytes){bytes.data, bytes.size_bytes}, ctx);
   }
   mst_buf_done(&bytes);
+  if (err == MST_OK)
+    batch->series_put = count;
   return err;
 }
 
@@ -121,7 +125,7 @@ extend(mst_batch *batch, mst_draft *draft, mst_job *job, mst_errctx *ctx)
     mst_job_refuse(job, MST_REFUSED_MALFORMED, "the session defines one series under two ids");
   if (err != MST_OK || !is_good)
     goto out;
-  err = store_series(core, ctx);
+  err = store_series(batch, ctx);
   if (err == MST_OK)
     err = store_agent_series(batch, job, numbers, known_count, count, ctx);
   if (err == MST_OK && count > known_count)

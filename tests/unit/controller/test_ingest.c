@@ -93,6 +93,48 @@ Test(ingest, definitions_out_of_order_in_one_batch__are_put_in_order)
   }
 }
 
+static const mst_store_ops *real;
+static int series_puts;
+
+static mst_err
+counting_put(mst_store *store, uint32_t series, mst_bytes bytes, mst_errctx *ctx)
+{
+  series_puts++;
+  return real->series_put(store, series, bytes, ctx);
+}
+
+static mst_err
+failing_commit(mst_store *store, mst_errctx *ctx)
+{
+  real->rollback(store);
+  return mst_fail(ctx, MST_EIO, "as the test wants it");
+}
+
+/* 10 000 hosts define a million series: what is stored must not be stored again with each of them. */
+Test(ingest, series__are_stored_once)
+{
+  mst_store_ops ops;
+
+  real = r.core->ops;
+  ops = *real;
+  ops.series_put = counting_put;
+  r.core->ops = &ops;
+  expect_status(rig_define(&r, &agent, 3), MST_REPLY_STORED);
+  cr_expect_eq(series_puts, 3);
+  expect_status(rig_define(&r, &agent, 2), MST_REPLY_STORED);
+  cr_expect_eq(series_puts, 5, "%d", series_puts);
+  ops.commit = failing_commit;
+  expect_status(rig_define(&r, &agent, 4), MST_REPLY_LATER);
+  cr_expect_eq(series_puts, 9);
+  ops.commit = real->commit;
+  r.core->store_failed_at = (mst_mono){0}; /* real time must pass before the store is asked again */
+  expect_status(rig_define(&r, &agent, 4), MST_REPLY_STORED);
+  cr_expect_eq(series_puts, 13, "those of the failed batch again: %d", series_puts);
+  r.core->ops = real;
+  rig_restart(&r);
+  cr_expect_eq(mst_series_table_count(r.core->state.series), 9);
+}
+
 Test(ingest, series_under_two_ids__is_refused)
 {
   const mst_definitions header = {.boot_id = text_of("b"), .agent_version = text_of("1"), .hostname = text_of("h"), .count = 2};

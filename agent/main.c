@@ -138,6 +138,9 @@ load_config(const char *path, mst_agent_config *ret_config)
     fprintf(stderr, "%s\n", mst_diag_format(&diags.list[i], line, sizeof line));
   if (diags.dropped > 0)
     fprintf(stderr, "%s: and %zu more errors\n", path, diags.dropped);
+  size_t count = diags.count + diags.dropped;
+  if (!is_good)
+    fprintf(stderr, "muster-agent: %zu error%s\n", count, count == 1 ? "" : "s");
   mst_diags_done(&diags);
   return is_good;
 }

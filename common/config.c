@@ -87,11 +87,11 @@ find_field(const mst_config_schema *schema, const char *key)
 /* ---- lists and maps ---- */
 
 static bool
-wrong_kind(const mst_yaml_node *node, const mst_config_field *field, mst_diags *diags)
+wrong_kind(const mst_yaml_node *node, mst_config_type wanted, mst_diags *diags)
 {
   static const char *const kinds[] = {[MST_YAML_SCALAR] = "a single value", [MST_YAML_LIST] = "a list", [MST_YAML_MAP] = "a map"};
 
-  mst_yaml_complain(diags, node, "wants %s, but %s stands here", mst_config_type_name(field->type), kinds[mst_yaml_node_kind(node)]);
+  mst_yaml_complain(diags, node, "wants %s, but %s stands here", mst_config_type_name(wanted), kinds[mst_yaml_node_kind(node)]);
   return false;
 }
 
@@ -102,14 +102,23 @@ no_memory(const mst_yaml_node *node, mst_diags *diags)
   return false;
 }
 
+/* Complains when a list or map has too few or too many entries. *ret_kept: how many have a place; the others are only looked at. */
 static bool
-count_within(const mst_config_field *field, size_t count, const mst_yaml_node *node, mst_diags *diags)
+count_within(const mst_config_field *field, size_t count, const mst_yaml_node *node, mst_diags *diags, size_t *ret_kept)
 {
-  double most = field->max > 0 ? field->max : LIST_ENTRIES_MAX;
+  size_t least = (size_t)field->min, most = field->max > 0 ? (size_t)field->max : LIST_ENTRIES_MAX;
 
-  if ((double)count >= field->min && (double)count <= most)
+  *ret_kept = count < most ? count : most;
+  if (count >= least && count <= most)
     return true;
-  mst_yaml_complain(diags, node, "%zu entries; there must be %.0f to %.0f", count, field->min, most);
+  if (least == most)
+    mst_yaml_complain(diags, node, "%zu entries; there must be %zu", count, most);
+  else if (least > 0 && field->max > 0)
+    mst_yaml_complain(diags, node, "%zu entries; there must be %zu to %zu", count, least, most);
+  else if (count > most)
+    mst_yaml_complain(diags, node, "%zu entries; there may be at most %zu", count, most);
+  else
+    mst_yaml_complain(diags, node, "%zu entries; there must be at least %zu", count, least);
   return false;
 }
 
@@ -120,7 +129,7 @@ copy_entry(const mst_yaml_node *entry, mst_diags *diags)
   char *copy = NULL;
 
   if (mst_yaml_node_kind(entry) != MST_YAML_SCALAR)
-    mst_yaml_complain(diags, entry, "wants a text");
+    wrong_kind(entry, MST_CONFIG_STRING, diags);
   else if (mst_yaml_node_is_null(entry))
     mst_yaml_complain(diags, entry, "the value is missing; it wants a text");
   else if (!(copy = mst_strdup(mst_yaml_node_text(entry))))
@@ -131,22 +140,25 @@ copy_entry(const mst_yaml_node *entry, mst_diags *diags)
 static bool
 set_string_list(const mst_config_field *field, const mst_yaml_node *node, mst_config_strings *to, mst_diags *diags)
 {
-  bool is_lone = mst_yaml_node_kind(node) == MST_YAML_SCALAR, is_good = true;
-  size_t count = is_lone ? 1 : mst_yaml_node_count(node);
+  bool is_lone = mst_yaml_node_kind(node) == MST_YAML_SCALAR;
+  size_t count = is_lone ? 1 : mst_yaml_node_count(node), kept;
 
   if (mst_yaml_node_kind(node) == MST_YAML_MAP)
-    return wrong_kind(node, field, diags);
-  if (!count_within(field, count, node, diags))
-    return false;
+    return wrong_kind(node, field->type, diags);
+  bool is_good = count_within(field, count, node, diags, &kept);
   if (count == 0)
-    return true;
-  to->items = mst_alloc(count, sizeof *to->items);
+    return is_good;
+  to->items = mst_alloc(kept, sizeof *to->items);
   if (!to->items)
     return no_memory(node, diags);
-  to->count = count;
+  to->count = kept;
   for (size_t i = 0; i < count; i++) {
-    to->items[i] = copy_entry(is_lone ? node : mst_yaml_node_at(node, i), diags);
-    is_good = is_good && to->items[i];
+    char *copy = copy_entry(is_lone ? node : mst_yaml_node_at(node, i), diags);
+    is_good = is_good && copy;
+    if (i < kept)
+      to->items[i] = copy;
+    else
+      mst_free(copy);
   }
   return is_good;
 }
@@ -154,26 +166,29 @@ set_string_list(const mst_config_field *field, const mst_yaml_node *node, mst_co
 static bool
 set_string_map(const mst_config_field *field, const mst_yaml_node *node, mst_config_pairs *to, mst_diags *diags)
 {
-  size_t count = mst_yaml_node_count(node);
-  bool is_good = true;
+  size_t count = mst_yaml_node_count(node), kept;
 
   if (mst_yaml_node_kind(node) != MST_YAML_MAP)
-    return wrong_kind(node, field, diags);
-  if (!count_within(field, count, node, diags))
-    return false;
+    return wrong_kind(node, field->type, diags);
+  bool is_good = count_within(field, count, node, diags, &kept);
   if (count == 0)
-    return true;
-  to->items = mst_alloc(count, sizeof *to->items);
+    return is_good;
+  to->items = mst_alloc(kept, sizeof *to->items);
   if (!to->items)
     return no_memory(node, diags);
-  to->count = count;
+  to->count = kept;
   for (size_t i = 0; i < count; i++) {
     const mst_yaml_node *key = mst_yaml_node_key_at(node, i);
-    to->items[i].key = mst_strdup(mst_yaml_node_text(key));
-    if (!to->items[i].key)
+    mst_config_pair pair = {mst_strdup(mst_yaml_node_text(key)), copy_entry(mst_yaml_node_at(node, i), diags)};
+    if (!pair.key)
       no_memory(key, diags);
-    to->items[i].value = copy_entry(mst_yaml_node_at(node, i), diags);
-    is_good = is_good && to->items[i].key && to->items[i].value;
+    is_good = is_good && pair.key && pair.value;
+    if (i < kept) {
+      to->items[i] = pair;
+    } else {
+      mst_free(pair.key);
+      mst_free(pair.value);
+    }
   }
   return is_good;
 }
@@ -227,24 +242,42 @@ check_ids(const mst_yaml_node *list, const mst_config_schema *schema, mst_diags 
   return is_good;
 }
 
+/* Of the entries that a list has too many, the errors. */
+static void
+look_at_rest(const mst_config_field *field, const mst_yaml_node *list, size_t first, mst_diags *diags)
+{
+  void *unused = mst_alloc(1, field->sub->struct_size_bytes);
+
+  if (!unused) {
+    no_memory(list, diags);
+    return;
+  }
+  for (size_t i = first; i < mst_yaml_node_count(list); i++) {
+    memset(unused, 0, field->sub->struct_size_bytes);
+    (void)!map_struct(mst_yaml_node_at(list, i), field->sub, unused, (place){NULL, ""}, diags);
+    mst_config_free(field->sub, unused);
+  }
+  mst_free(unused);
+}
+
 static bool
 set_struct_list(const mst_config_field *field, const mst_yaml_node *node, mst_config_list *to, mst_diags *diags)
 {
-  size_t count = mst_yaml_node_count(node), size = field->sub->struct_size_bytes;
-  bool is_good = true;
+  size_t count = mst_yaml_node_count(node), size = field->sub->struct_size_bytes, kept;
 
   if (mst_yaml_node_kind(node) != MST_YAML_LIST)
-    return wrong_kind(node, field, diags);
-  if (!count_within(field, count, node, diags))
-    return false;
+    return wrong_kind(node, field->type, diags);
+  bool is_good = count_within(field, count, node, diags, &kept);
   if (count == 0)
-    return true;
-  to->items = mst_alloc(count, size);
+    return is_good;
+  to->items = mst_alloc(kept, size);
   if (!to->items)
     return no_memory(node, diags);
-  to->count = count;
-  for (size_t i = 0; i < count; i++)
+  to->count = kept;
+  for (size_t i = 0; i < kept; i++)
     is_good &= map_struct(mst_yaml_node_at(node, i), field->sub, (char *)to->items + i * size, (place){NULL, ""}, diags);
+  if (kept < count)
+    look_at_rest(field, node, kept, diags);
   return check_ids(node, field->sub, diags) && is_good;
 }
 
@@ -275,7 +308,7 @@ set_field(const mst_config_field *field, const mst_yaml_node *node, void *base, 
     break;
   }
   if (mst_yaml_node_kind(node) != MST_YAML_SCALAR)
-    return wrong_kind(node, field, diags);
+    return wrong_kind(node, field->type, diags);
   mst_config_value from = {node, mst_yaml_node_text(node), mst_yaml_node_is_quoted(node)};
   return mst_config_set_scalar(field, &from, at, diags);
 }
@@ -354,7 +387,9 @@ map_struct(const mst_yaml_node *node, const mst_config_schema *schema, void *ret
 bool
 mst_config_map(const mst_yaml_node *node, const mst_config_schema *schema, void *ret_struct, mst_diags *diags)
 {
-  return map_struct(node, schema, ret_struct, (place){NULL, ""}, diags);
+  bool is_good = map_struct(node, schema, ret_struct, (place){NULL, ""}, diags);
+
+  return is_good && !(node && mst_yaml_node_is_flawed(node));
 }
 
 static void

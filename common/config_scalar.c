@@ -2,6 +2,7 @@
 #include "config_scalar.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 #include <mst/common/buf.h>
 #include <mst/common/clock.h>
 
-enum { NAMES_TEXT_BYTES = 640 /* what a person reads of a choice */, NUMBER_TEXT_BYTES = 40 };
+enum { NAMES_TEXT_BYTES = 640 /* what a person reads of a choice */ };
 
 const char *
 mst_config_type_name(mst_config_type type)
@@ -67,12 +68,39 @@ complain(const mst_config_field *field, const mst_config_value *from, mst_diags 
   return false;
 }
 
+/* As a file would say it: in the greatest unit of which it is a whole number. */
+static void
+size_text(int64_t bytes, char text[static MST_TIME_TEXT_BYTES])
+{
+  static const char *const units[2][5] = {{"", "kB", "MB", "GB", "TB"}, {"", "KiB", "MiB", "GiB", "TiB"}};
+  static const int64_t steps[2] = {1000, 1024};
+  int64_t least = bytes;
+  const char *unit = "";
+
+  for (int base = 0; base < 2; base++) {
+    int64_t rest = bytes;
+    for (size_t i = 1; i < 5 && rest != 0 && rest % steps[base] == 0; i++) {
+      rest /= steps[base];
+      if (rest < least) {
+        least = rest;
+        unit = units[base][i];
+      }
+    }
+  }
+  snprintf(text, MST_TIME_TEXT_BYTES, "%" PRId64 "%s", least, unit);
+}
+
 static const char *
 bound_text(const mst_config_field *field, double bound, char text[static MST_TIME_TEXT_BYTES])
 {
   if (field->type == MST_CONFIG_DURATION)
     return mst_duration_format((int64_t)bound, text);
-  snprintf(text, NUMBER_TEXT_BYTES, "%.15g%s", bound, field->type == MST_CONFIG_SIZE ? " bytes" : "");
+  if (field->type == MST_CONFIG_SIZE)
+    size_text((int64_t)bound, text);
+  else if (field->type == MST_CONFIG_RATIO)
+    snprintf(text, MST_TIME_TEXT_BYTES, "%.15g%%", 100 * bound);
+  else
+    snprintf(text, MST_TIME_TEXT_BYTES, "%.15g", bound);
   return text;
 }
 

@@ -22,7 +22,6 @@ typedef struct reading {
   size_t size_bytes;
   mst_yaml *yaml;
   mst_diags *diags;
-  bool bad;
 } reading;
 
 static void complain_at(reading *in, yaml_mark_t mark, const char *key, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
@@ -37,7 +36,7 @@ complain_at(reading *in, yaml_mark_t mark, const char *key, const char *fmt, ...
   vsnprintf(text, sizeof text, fmt, arguments);
   va_end(arguments);
   mst_diags_add(in->diags, in->yaml->file, (uint32_t)mark.line + 1, (uint32_t)mark.column + 1, key, "%s", text);
-  in->bad = true;
+  in->yaml->is_flawed = true;
 }
 
 static yaml_mark_t
@@ -84,6 +83,23 @@ mark_of(const reading *in, size_t offset)
   return mark;
 }
 
+/* libyaml calls it a character that cannot start any token. */
+static bool
+is_tab_at(const reading *in, yaml_mark_t mark)
+{
+  const char *line = in->text, *end = in->text + in->size_bytes;
+
+  for (size_t i = 0; i < mark.line && line; i++) {
+    line = memchr(line, '\n', (size_t)(end - line));
+    line = line ? line + 1 : NULL;
+  }
+  /* Where it matters, only blanks stand in front of it, so that columns are bytes. */
+  for (size_t i = 0; line && line + i < end && (line[i] == ' ' || line[i] == '\t'); i++)
+    if (i == mark.column)
+      return line[i] == '\t';
+  return false;
+}
+
 static bool
 next_event(reading *in, yaml_event_t *event)
 {
@@ -98,6 +114,10 @@ next_event(reading *in, yaml_event_t *event)
   }
   if (parser->error == YAML_READER_ERROR) {
     complain_at(in, mark_of(in, parser->problem_offset), "", "not YAML: %s", parser->problem);
+    return false;
+  }
+  if (is_tab_at(in, parser->problem_mark)) {
+    complain_at(in, parser->problem_mark, "", "not YAML: a tab stands here; indent with spaces");
     return false;
   }
   if (parser->context)
@@ -141,7 +161,7 @@ check_decoration(reading *in, yaml_mark_t mark, mst_yaml_kind kind, const yaml_c
 
 static mst_yaml_node *read_node(reading *in, yaml_event_t *event, const char *path, unsigned depth);
 
-/* Of a scalar, or of an alias, which stands for one after the complaint, so that the reading can go on. */
+/* Of a scalar, or of an alias, for which an empty text stands after the complaint, so that the reading can go on. */
 static mst_yaml_node *
 read_scalar(reading *in, const yaml_event_t *event, const char *path)
 {
@@ -155,12 +175,15 @@ read_scalar(reading *in, const yaml_event_t *event, const char *path)
   if (is_alias) {
     complain_at(in, event->start_mark, path, "aliases (*%.80s) are not allowed here; write the value out",
                 (const char *)event->data.alias.anchor);
+    node->is_refused = true;
   } else {
     check_decoration(in, event->start_mark, MST_YAML_SCALAR, event->data.scalar.anchor, event->data.scalar.tag, path);
     node->is_quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE || is_text_tag(event->data.scalar.tag);
   }
-  if (memchr(text, '\0', bytes))
+  if (memchr(text, '\0', bytes)) {
     complain_at(in, event->start_mark, path, "a NUL character is not allowed here");
+    node->is_refused = true;
+  }
   node->text = mst_strndup(text, bytes);
   if (!node->text) {
     complain_at(in, event->start_mark, path, "out of memory");
@@ -252,8 +275,10 @@ check_duplicates(reading *in, const mst_yaml_node *map)
   for (size_t i = 1, first = 0; i < map->count; i++) {
     if (strcmp(keys[first]->text, keys[i]->text) != 0)
       first = i;
-    else if (!keys[first]->is_refused && !keys[i]->is_refused)
+    else if (!keys[first]->is_refused && !keys[i]->is_refused) {
       complain_at(in, mark_at(keys[i]), keys[i]->path, "the key stands twice; first on line %u", keys[first]->line);
+      keys[i]->is_refused = true;
+    }
   }
   mst_free(keys);
 }
@@ -269,8 +294,10 @@ read_key(reading *in, yaml_event_t *event, const mst_yaml_node *map, unsigned de
     snprintf(path, sizeof path, "%s%s%s", map->path, map->path[0] ? "." : "", (const char *)event->data.scalar.value);
     key = read_scalar(in, event, path);
     yaml_event_delete(event);
-    if (key && strcmp(key->text, "<<") == 0 && !key->is_quoted)
+    if (key && strcmp(key->text, "<<") == 0 && !key->is_quoted) {
       complain_at(in, mark_at(key), path, "merge keys are not allowed here; write the values out");
+      key->is_refused = true;
+    }
     return key;
   }
   if (event->type != YAML_ALIAS_EVENT)
@@ -383,17 +410,14 @@ mst_yaml_parse(const char *name, const char *text, size_t size_bytes, mst_diags 
   in.size_bytes = size_bytes;
   if (size_bytes > MST_YAML_MAX_BYTES) {
     mst_diags_add(diags, name, 0, 0, "", "the file has %zu bytes; at most %d are read", size_bytes, MST_YAML_MAX_BYTES);
-    in.bad = true;
   } else {
     yaml_parser_set_input_string(&in.parser, (const unsigned char *)text, size_bytes);
     read_stream(&in);
-    if (!in.bad && !in.yaml->root) {
+    if (!in.yaml->is_flawed && !in.yaml->root)
       mst_diags_add(diags, name, 0, 0, "", "the file is empty");
-      in.bad = true;
-    }
   }
   yaml_parser_delete(&in.parser);
-  if (in.bad) {
+  if (!in.yaml->root) {
     mst_yaml_destroy(in.yaml);
     return NULL;
   }

@@ -34,6 +34,12 @@ mst_yaml_destroy(mst_yaml *yaml)
   mst_free(yaml);
 }
 
+bool
+mst_yaml_node_is_flawed(const mst_yaml_node *node)
+{
+  return node->yaml->is_flawed;
+}
+
 const mst_yaml_node *
 mst_yaml_root(const mst_yaml *yaml)
 {
@@ -128,6 +134,8 @@ mst_yaml_complain(mst_diags *diags, const mst_yaml_node *node, const char *fmt, 
   char text[MST_YAML_MESSAGE_BYTES];
   va_list arguments;
 
+  if (node->is_refused)
+    return;
   va_start(arguments, fmt);
   vsnprintf(text, sizeof text, fmt, arguments);
   va_end(arguments);

@@ -14,7 +14,7 @@ struct mst_yaml_node {
   char *path;
   char *text; /* scalar */
   bool is_quoted;
-  bool is_refused;                  /* a key that only stands in for one that was complained about */
+  bool is_refused;                  /* was complained about as a whole, or stands in for what was: nothing else is said of it */
   mst_yaml_node **keys, **children; /* keys: maps only */
   size_t count, capacity;
 };
@@ -23,6 +23,7 @@ struct mst_yaml {
   char *file;
   mst_yaml_node *root;
   size_t node_count;
+  bool is_flawed; /* something was complained about while it was read */
 };
 
 /* Also NULL and half-built ones. */

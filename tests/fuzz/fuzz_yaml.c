@@ -59,7 +59,7 @@ walk(const mst_yaml_node *node)
     const mst_yaml_node *key = mst_yaml_node_key_at(node, i);
     if ((key != NULL) != (kind == MST_YAML_MAP))
       abort();
-    if (key && mst_yaml_node_get(node, mst_yaml_node_text(key)) != mst_yaml_node_at(node, i))
+    if (key && !mst_yaml_node_is_flawed(node) && mst_yaml_node_get(node, mst_yaml_node_text(key)) != mst_yaml_node_at(node, i))
       abort();
     walk(mst_yaml_node_at(node, i));
   }
@@ -75,7 +75,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 
   mst_diags_init(&diags);
   mst_yaml *yaml = mst_yaml_parse("fuzz.yml", (const char *)data, size_bytes, &diags);
-  if ((yaml == NULL) != (diags.count + diags.dropped > 0))
+  if ((!yaml || mst_yaml_node_is_flawed(mst_yaml_root(yaml))) != (diags.count + diags.dropped > 0))
     abort();
   if (yaml) {
     walk(mst_yaml_root(yaml));

@@ -233,15 +233,17 @@ static const struct {
     {"name: x\nwait: 10 minutes\n", {"t.yml:2:7: wait: not a duration: \"10 minutes\"; write 10m, 90s, 1h30m or 500ms"}},
     {"name: x\ncollectors: [{id: a, interval: 10ms}]\n", {"t.yml:2:32: collectors[0].interval: 10ms is out of range; it must be 1s to 1h"}},
     {"name: x\nsize: big\n", {"t.yml:2:7: size: not a size: \"big\"; write 64MB, 8GiB or a whole number of bytes"}},
-    {"name: x\nsize: 2GB\n", {"t.yml:2:7: size: 2GB is out of range; it must be 1000000 bytes to 1000000000 bytes"}},
+    {"name: x\nsize: 2GB\n", {"t.yml:2:7: size: 2GB is out of range; it must be 1MB to 1GB"}},
     {"name: x\nlevel: hihg\n", {"t.yml:2:8: level: \"hihg\" is not known here; choose low, middle or high"}},
     {"name: x\nhosts: {a: b}\n", {"t.yml:2:8: hosts: wants a list of texts, but a map stands here"}},
-    {"name: x\nhosts: [a, b, c, d]\n", {"t.yml:2:8: hosts: 4 entries; there must be 0 to 3"}},
+    {"name: x\nhosts: [a, b, c, d]\n", {"t.yml:2:8: hosts: 4 entries; there may be at most 3"}},
     {"name: x\nhosts: [a, [b], ~]\n",
-     {"t.yml:2:12: hosts[1]: wants a text", "t.yml:2:17: hosts[2]: the value is missing; it wants a text"}},
+     {"t.yml:2:12: hosts[1]: wants a text, but a list stands here", "t.yml:2:17: hosts[2]: the value is missing; it wants a text"}},
+    {"name: x\nhosts: [a, b, c, [d]]\n",
+     {"t.yml:2:8: hosts: 4 entries; there may be at most 3", "t.yml:2:18: hosts[3]: wants a text, but a list stands here"}},
     {"name: x\nlabels: [a]\n", {"t.yml:2:9: labels: wants a map of texts, but a list stands here"}},
     {"name: x\nlabels: {a: {b: c}, d: }\n",
-     {"t.yml:2:13: labels.a: wants a text", "t.yml:2:24: labels.d: the value is missing; it wants a text"}},
+     {"t.yml:2:13: labels.a: wants a text, but a map stands here", "t.yml:2:24: labels.d: the value is missing; it wants a text"}},
     {"name: x\ntls: 5\n", {"t.yml:2:6: tls: the tls must be a map of keys and values"}},
     {"name: x\ncollectors: {id: a}\n", {"t.yml:2:13: collectors: wants a list of maps, but a map stands here"}},
     {"name: x\ncollectors: [{id: a}, b, ]\n", {"t.yml:2:23: collectors[1]: the collector must be a map of keys and values"}},
@@ -293,6 +295,63 @@ Test(config, required_key_of_an_absent_map__is_named_at_the_nearest_place)
   cr_expect_not(mst_config_map(mst_yaml_root(yaml), &outer, &value, &diags));
   expect_diags("{}", (const char *const[]){"t.yml:1:2: missing key middle.inner.key (a text)", NULL});
   mst_config_free(&outer, &value);
+}
+
+/* What the reading of the YAML complains about hides nothing else, is said once, and what it concerns is not taken. */
+Test(config, errors_of_the_yaml__hide_no_others)
+{
+  static const char text[] =
+      "name: &n x\nname: 7\ncount: 11\nlevel: *n\n<<: {on: true}\n? [a, b]\n: 1\nwait: !!binary soon\ntls: !x {strict: maybe}\n";
+
+  cr_expect_not(map(text));
+  expect_diags(text, (const char *const[]){
+                         "t.yml:1:7: name: anchors (&n) are not allowed here; write the value out",
+                         "t.yml:2:1: name: the key stands twice; first on line 1",
+                         "t.yml:3:8: count: 11 is out of range; it must be 1 to 10",
+                         "t.yml:4:8: level: aliases (*n) are not allowed here; write the value out",
+                         "t.yml:5:1: <<: merge keys are not allowed here; write the values out",
+                         "t.yml:6:3: a key must be a text, not a list or a map",
+                         "t.yml:8:7: wait: not a duration: \"soon\"; write 10m, 90s, 1h30m or 500ms",
+                         "t.yml:8:7: wait: the tag tag:yaml.org,2002:binary is not allowed here; leave it out",
+                         "t.yml:9:6: tls: the tag !x is not allowed here; leave it out",
+                         "t.yml:9:18: tls.strict: not true or false: \"maybe\"",
+                         NULL,
+                     });
+}
+
+/* Nothing that a schema could find is wrong, and yet it must not be taken. */
+Test(config, flawed_yaml__is_not_mapped)
+{
+  static const char *const texts[] = {"name: &n x\n", "name: x\nname: x\n", "name: !x x\n", "name: x\n<<: {}\n", "name: x\n---\nname: y\n"};
+
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    cr_expect_not(map(texts[i]), "<%s>", texts[i]);
+    cr_expect_eq(diags.count, 1, "<%s>", texts[i]);
+    clean();
+  }
+}
+
+Test(config, list_out_of_bounds__is_looked_at_all_the_same)
+{
+  static const mst_config_field fields[] = {{"list", MST_CONFIG_STRUCT_LIST, 0, .min = 2, .max = 2, .sub = &collector_schema}};
+  static const mst_config_schema schema = {"outer", sizeof(mst_config_list), fields, 1, MST_CONFIG_NO_PLACE, NULL};
+  static const char text[] = "list: [{id: a}, {id: b}, {id: a}, {id: d, interval: x}]";
+  mst_config_list list = {0};
+
+  yaml = mst_yaml_parse("t.yml", text, strlen(text), &diags);
+  cr_expect_not(mst_config_map(mst_yaml_root(yaml), &schema, &list, &diags));
+  cr_expect_eq(list.count, 2, "no more than a user has room for");
+  expect_diags(text, (const char *const[]){"t.yml:1:7: list: 4 entries; there must be 2",
+                                           "t.yml:1:31: list[2].id: duplicate id a; first on line 1",
+                                           "t.yml:1:53: list[3].interval: not a duration: \"x\"; write 10m, 90s, 1h30m or 500ms", NULL});
+  mst_config_free(&schema, &list);
+  clean();
+  list = (mst_config_list){0};
+  yaml = mst_yaml_parse("t.yml", "list: [{id: [1]}]", 17, &diags);
+  cr_expect_not(mst_config_map(mst_yaml_root(yaml), &schema, &list, &diags));
+  expect_diags("one", (const char *const[]){"t.yml:1:7: list: 1 entries; there must be 2",
+                                            "t.yml:1:13: list[0].id: wants a text, but a list stands here", NULL});
+  mst_config_free(&schema, &list);
 }
 
 /* A default that does not fit is our own mistake; it is said, not swallowed. */

@@ -72,8 +72,9 @@ typedef struct mst_config_schema {
   const char *id_key;  /* in a list of these, values of this key must be unique; NULL: no such key */
 } mst_config_schema;
 
-/* Fills ret_struct (struct_size_bytes, which the caller zeroed) from a node. All errors go to diags; false when there was one. Strings and
- * lists are copies; free with mst_config_free whatever the result. `node` may be NULL: all defaults, required keys missing. */
+/* Fills ret_struct (struct_size_bytes, which the caller zeroed) from a node. All errors go to diags; false when there was one, or when the
+ * document was flawed already (mst_yaml_node_is_flawed). Strings and lists are copies, of no more entries than the schema allows; free with
+ * mst_config_free whatever the result. `node` may be NULL: all defaults, required keys missing. */
 bool mst_config_map(const mst_yaml_node *node, const mst_config_schema *schema, void *ret_struct, mst_diags *diags) MST_MUST_USE;
 void mst_config_free(const mst_config_schema *schema, void *value);
 

@@ -20,8 +20,10 @@ typedef enum mst_yaml_kind { MST_YAML_SCALAR, MST_YAML_LIST, MST_YAML_MAP } mst_
 typedef struct mst_yaml mst_yaml;
 typedef struct mst_yaml_node mst_yaml_node;
 
-/* Loads a file, or text under a name for messages. Every error found is added to diags (libyaml stops at the first syntax error of a file).
- * NULL when there was one. The caller destroys the result. */
+/* Loads a file, or text under a name for messages. Every error found is added to diags. NULL when nothing can be made of it: no such file,
+ * too large, empty, or not YAML (libyaml stops at the first syntax error of a file). After any other error there is a tree, so that what
+ * else is wrong can be said too; mst_yaml_node_is_flawed is true of its nodes, and mst_config_map fails: it is for finding errors only.
+ * The caller destroys it. */
 mst_yaml *mst_yaml_load(const char *path, mst_diags *diags);
 mst_yaml *mst_yaml_parse(const char *name, const char *text, size_t size_bytes, mst_diags *diags);
 void mst_yaml_destroy(mst_yaml *yaml);
@@ -34,6 +36,8 @@ uint32_t mst_yaml_node_line(const mst_yaml_node *node);
 uint32_t mst_yaml_node_column(const mst_yaml_node *node);
 /* Path from the root: "items[3].check.target". Borrowed from the tree. */
 const char *mst_yaml_node_path(const mst_yaml_node *node);
+/* Whether anything was complained about while its document was read. */
+bool mst_yaml_node_is_flawed(const mst_yaml_node *node);
 /* The file it came from. */
 const char *mst_yaml_node_file(const mst_yaml_node *node);
 /* A scalar's text ("" for other kinds); is_quoted tells "8" from 8. */
@@ -48,7 +52,8 @@ const mst_yaml_node *mst_yaml_node_at(const mst_yaml_node *node, size_t index);
 const mst_yaml_node *mst_yaml_node_key_at(const mst_yaml_node *node, size_t index);
 /* A map's value by key; NULL when not there, not a map, or node is NULL (so that calls nest). */
 const mst_yaml_node *mst_yaml_node_get(const mst_yaml_node *node, const char *key);
-/* mst_diags_add at this node's place. */
+/* mst_diags_add at this node's place. Says nothing of what was complained about as a whole while it was read: an alias, a key that stands
+ * twice. */
 void mst_yaml_complain(mst_diags *diags, const mst_yaml_node *node, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -2,8 +2,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -15,9 +13,7 @@
 
 enum {
   READS_PER_TURN = 16,
-  ACCEPT_KEEPALIVE_S = 60, /* the kernel finds out about hosts that vanished */
-  /* What the kernel takes for a peer that does not read: left to itself it goes up to 4 MB for each. A plan fits. */
-  SEND_BUFFER_BYTES = 128 * 1024,
+  STRANGERS_PER_TURN = 64, /* at once, because finding them may mean passing over all that are known */
 };
 /* For the handshake and the hello together: when a whole fleet comes back at once, the last waits for the handshakes of all others. */
 static const int64_t greeting_patience_ns = 120 * MST_NS_PER_S;
@@ -37,14 +33,14 @@ struct mst_connection {
   mst_buf out; /* what is not sent yet, from out_sent on */
   size_t out_sent;
   uint32_t in_flight;
-  bool is_greeted, is_waiting, is_stopping, is_ending, is_closed;
-  int64_t in_since_ns, out_since_ns; /* of mst_loop_now; 0: nothing is outstanding */
+  bool is_greeted, is_known, is_waiting, is_stopping, is_ending, is_closed; /* is_known: it has brought an agent's envelope */
+  int64_t in_since_ns, out_since_ns;                                        /* of loop_now; 0: nothing is outstanding */
 };
 
 static int64_t
 loop_now(const mst_loop *loop)
 {
-  return (int64_t)uv_now(&loop->uv) * MST_NS_PER_MS + 1; /* never 0 */
+  return mst_clock_mono(loop->ingest->core->clock).ns + 1; /* never 0 */
 }
 
 /* ---- the end ---- */
@@ -87,6 +83,9 @@ end(mst_connection *connection)
     loop->connections = connection->next;
   if (connection->next)
     connection->next->before = connection->before;
+  else
+    loop->oldest = connection->before;
+  loop->connection_count--;
   loop->partial_bytes -= connection->in.size_bytes;
   mst_buf_done(&connection->in);
   mst_buf_done(&connection->out);
@@ -213,6 +212,7 @@ mst_connection_answer(mst_work *work)
 
   connection->in_flight--;
   connection->loop->in_flight--;
+  connection->is_known = connection->is_known || work->job.status != MST_REPLY_REFUSED;
   if (!connection->is_ending)
     send_answer(connection, &work->answer);
   else if (connection->is_closed && connection->in_flight == 0)
@@ -242,7 +242,7 @@ take_message(mst_connection *connection, const uint8_t *message, size_t size_byt
 static bool
 must_wait(const mst_connection *connection)
 {
-  return connection->in_flight >= MST_SERVER_PER_CONNECTION || connection->loop->in_flight >= connection->loop->in_flight_max;
+  return connection->in_flight >= MST_SERVER_PER_CONNECTION || connection->loop->in_flight >= connection->loop->ingest->in_flight_max;
 }
 
 /* How much of it was used; the connection may have ended. */
@@ -404,6 +404,23 @@ mst_connection_resume_waiting(mst_loop *loop)
 
 /* ---- the beginning ---- */
 
+bool
+mst_connection_make_room(mst_loop *loop)
+{
+  uint32_t ended = 0;
+
+  for (mst_connection *connection = loop->oldest, *before; connection && ended < STRANGERS_PER_TURN; connection = before) {
+    before = connection->before;
+    if (connection->is_known || connection->in_flight > 0)
+      continue;
+    end(connection);
+    ended++;
+  }
+  if (ended > 0)
+    mst_log(MST_LOG_WARN, "strangers-disconnected", "reason", "there are too many connections that bring nothing of a known agent", NULL);
+  return ended > 0;
+}
+
 void
 mst_connection_accept(mst_loop *loop, int fd, bool is_tls)
 {
@@ -414,11 +431,6 @@ mst_connection_accept(mst_loop *loop, int fd, bool is_tls)
     (void)close(fd);
     return;
   }
-  (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-  (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){SEND_BUFFER_BYTES}, sizeof(int));
-  (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
-  (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){ACCEPT_KEEPALIVE_S}, sizeof(int));
-  (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){ACCEPT_KEEPALIVE_S / 4}, sizeof(int));
   connection->loop = loop;
   connection->poll.data = connection;
   mst_buf_init(&connection->in, MST_SERVER_MESSAGE_MAX_BYTES + MST_FRAME_LENGTH_BYTES + MST_SERVER_READ_BYTES);
@@ -431,7 +443,10 @@ mst_connection_accept(mst_loop *loop, int fd, bool is_tls)
   connection->next = loop->connections;
   if (connection->next)
     connection->next->before = connection;
+  else
+    loop->oldest = connection;
   loop->connections = connection;
+  loop->connection_count++;
   connection->in_since_ns = loop_now(loop);
   if (mst_transport_open(&connection->transport, fd, is_tls ? loop->ingest->credentials : NULL, &ctx) != MST_OK) {
     mst_log(MST_LOG_ERROR, "tls-failed", "reason", ctx.text, NULL);

@@ -93,6 +93,16 @@ on_wake(uv_async_t *handle)
     mst_connection_resume_waiting(loop);
 }
 
+/* Until the timer tries again: it would spin. */
+static void
+stop_accepting(uv_poll_t *handle, const char *reason)
+{
+  const mst_loop *loop = handle->data;
+
+  mst_log(MST_LOG_ERROR, "accept-failed", "url", loop->ingest->listeners[handle - loop->accepts].url, "reason", reason, NULL);
+  (void)uv_poll_stop(handle);
+}
+
 static void
 on_accept(uv_poll_t *handle, int status, int events)
 {
@@ -102,6 +112,10 @@ on_accept(uv_poll_t *handle, int status, int events)
   (void)status;
   (void)events;
   for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+    if (loop->connection_count >= loop->ingest->connection_max && !mst_connection_make_room(loop)) {
+      stop_accepting(handle, "as many agents are connected as descriptors allow; raise LimitNOFILE");
+      return;
+    }
     int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       mst_connection_accept(loop, fd, listener->is_tls);
@@ -109,10 +123,8 @@ on_accept(uv_poll_t *handle, int status, int events)
     }
     if (errno == ECONNABORTED || errno == EINTR)
       continue;
-    if (errno != EAGAIN && errno != EWOULDBLOCK) {
-      mst_log(MST_LOG_ERROR, "accept-failed", "url", listener->url, "reason", strerror(errno), NULL);
-      (void)uv_poll_stop(handle); /* until the timer tries again: it would spin */
-    }
+    if (errno != EAGAIN && errno != EWOULDBLOCK)
+      stop_accepting(handle, strerror(errno));
     return;
   }
 }
@@ -175,10 +187,9 @@ open_handles(mst_loop *loop)
 }
 
 mst_err
-mst_loop_start(mst_loop *loop, mst_ingest *ingest, uint32_t in_flight_max, mst_errctx *ctx)
+mst_loop_start(mst_loop *loop, mst_ingest *ingest, mst_errctx *ctx)
 {
   loop->ingest = ingest;
-  loop->in_flight_max = in_flight_max;
   pthread_mutex_init(&loop->lock, NULL);
   loop->scratch = mst_alloc(1, MST_SERVER_READ_BYTES);
   loop->accepts = mst_alloc(ingest->listener_count, sizeof *loop->accepts);

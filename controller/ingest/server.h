@@ -25,6 +25,10 @@ enum {
   MST_SERVER_HEAD_MAX_BYTES = 8 * MST_FRAME_REQUEST_BYTES,
   /* Of incomplete messages on all connections of a loop. Whoever sends them is not known yet. */
   MST_SERVER_PARTIAL_MAX_BYTES = 64 * 1024 * 1024,
+  /* One for each agent of a fleet many times the size that is aimed at. */
+  MST_SERVER_CONNECTIONS_MAX = 128 * 1024,
+  /* Descriptors that are left to the store, to readers of the HTTP interface and to logs. */
+  MST_SERVER_SPARED_DESCRIPTORS = 192,
   /* Answers that a peer does not read: all that it may have under way, with a plan each. */
   MST_SERVER_UNSENT_MAX_BYTES = MST_SERVER_PER_CONNECTION * (MST_REPLY_MAX_BYTES + 64),
 };
@@ -84,7 +88,10 @@ mst_work *mst_work_begin(mst_loop *loop, mst_connection *connection, const uint8
 void mst_work_end(mst_work *work, const mst_buf *answer);
 void mst_work_free(mst_work *work);
 
-/* Takes the descriptor over; when memory is out it is closed. Loop thread, as all of these. */
+/* Ends some connections that have brought no envelope of a known agent yet, the oldest first; false when there is none. Loop thread, as all
+ * of these. */
+bool mst_connection_make_room(mst_loop *loop);
+/* Takes the descriptor over; when memory is out it is closed. */
 void mst_connection_accept(mst_loop *loop, int fd, bool is_tls);
 /* Sends the answer, frees the work. */
 void mst_connection_answer(mst_work *work);
@@ -106,11 +113,12 @@ struct mst_loop {
   uint32_t accept_count;
   pthread_t thread;
   bool is_made, is_started;
-  bool is_stopping;            /* the loop's own */
-  uint64_t stop_at_ms;         /* of uv_now: answers that are not sent by then stay unsent */
-  mst_connection *connections; /* a list */
-  mst_connection *waiting;     /* those whose turn comes again at the next wake */
-  uint32_t in_flight, in_flight_max;
+  bool is_stopping;                     /* the loop's own */
+  uint64_t stop_at_ms;                  /* of uv_now: answers that are not sent by then stay unsent */
+  mst_connection *connections, *oldest; /* a list, the newest first */
+  uint32_t connection_count;
+  mst_connection *waiting; /* those whose turn comes again at the next wake */
+  uint32_t in_flight;
   size_t partial_bytes; /* of messages that are not complete, on all connections */
   uint8_t *scratch;     /* MST_SERVER_READ_BYTES */
 
@@ -119,7 +127,7 @@ struct mst_loop {
   bool must_stop;
 };
 
-mst_err mst_loop_start(mst_loop *loop, mst_ingest *ingest, uint32_t in_flight_max, mst_errctx *ctx) MST_MUST_USE;
+mst_err mst_loop_start(mst_loop *loop, mst_ingest *ingest, mst_errctx *ctx) MST_MUST_USE;
 void mst_loop_stop(mst_loop *loop); /* waits until the keeper has answered what was received, then for the thread */
 /* Hands the job back; any thread. The `finish` of every job. */
 void mst_loop_finish(mst_job *job, const mst_buf *answer);
@@ -130,6 +138,7 @@ struct mst_ingest {
   mst_core *core;
   gnutls_certificate_credentials_t credentials; /* NULL without a tls+tcp:// listener */
   uint32_t listener_count, loop_count;
+  uint32_t in_flight_max, connection_max; /* of a loop */
   mst_listener *listeners;
   mst_loop *loops;
 };

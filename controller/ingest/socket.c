@@ -1,5 +1,6 @@
 /* The server for agents: nng's request protocol over plain TCP and TLS, on a thread for each core (docs/adr/0031). */
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <mst/common/alloc.h>
@@ -31,19 +32,39 @@ open_listeners(mst_ingest *ingest, mst_errctx *ctx)
   return err;
 }
 
+static uint32_t
+at_least_one(uint32_t number)
+{
+  return number > 0 ? number : 1;
+}
+
+/* How many connections there may be: no more than would leave descriptors to everybody else. */
+static uint32_t
+connections_max(void)
+{
+  struct rlimit limit;
+
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+      limit.rlim_cur > MST_SERVER_CONNECTIONS_MAX + MST_SERVER_SPARED_DESCRIPTORS)
+    return MST_SERVER_CONNECTIONS_MAX;
+  return limit.rlim_cur > 2 * MST_SERVER_SPARED_DESCRIPTORS ? (uint32_t)limit.rlim_cur - MST_SERVER_SPARED_DESCRIPTORS
+                                                            : (uint32_t)limit.rlim_cur / 2;
+}
+
 static mst_err
 start_loops(mst_ingest *ingest, mst_errctx *ctx)
 {
   const long cores = sysconf(_SC_NPROCESSORS_ONLN);
   const uint32_t wanted = cores < 1 ? 1 : cores > LOOPS_MAX ? LOOPS_MAX : (uint32_t)cores;
-  const uint32_t share = (uint32_t)ingest->core->config->contexts / wanted;
   mst_err err = MST_OK;
 
+  ingest->in_flight_max = at_least_one((uint32_t)ingest->core->config->contexts / wanted);
+  ingest->connection_max = at_least_one(connections_max() / wanted);
   ingest->loops = mst_alloc(wanted, sizeof *ingest->loops);
   if (!ingest->loops)
     return mst_fail(ctx, MST_ENOMEM, "out of memory for the listeners");
   while (err == MST_OK && ingest->loop_count < wanted)
-    err = mst_loop_start(&ingest->loops[ingest->loop_count++], ingest, share > 0 ? share : 1, ctx);
+    err = mst_loop_start(&ingest->loops[ingest->loop_count++], ingest, ctx);
   return err;
 }
 

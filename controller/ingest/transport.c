@@ -1,5 +1,7 @@
 /* Bytes over a TCP connection, plain or through TLS, without ever blocking. */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -7,15 +9,31 @@
 
 #include "ingest/server.h"
 
-enum { PEM_MAX_BYTES = 256 * 1024 };
+enum {
+  PEM_MAX_BYTES = 256 * 1024,
+  KEEPALIVE_S = 60, /* the kernel finds out about hosts that vanished */
+  /* What the kernel takes for a peer that does not read: left to itself it goes up to 4 MB for each. A plan fits. */
+  SEND_BUFFER_BYTES = 128 * 1024,
+};
 
 /* TLS 1.2 stays: mbedTLS 2.28, through which Debian 12's nng speaks, has nothing newer. */
 static const char tls_priorities[] = "NORMAL:-VERS-TLS1.0:-VERS-TLS1.1";
+
+static void
+set_options(int fd)
+{
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+  (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){SEND_BUFFER_BYTES}, sizeof(int));
+  (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){KEEPALIVE_S}, sizeof(int));
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){KEEPALIVE_S / 4}, sizeof(int));
+}
 
 mst_err
 mst_transport_open(mst_transport *transport, int fd, gnutls_certificate_credentials_t credentials, mst_errctx *ctx)
 {
   *transport = (mst_transport){.fd = fd, .is_ready = !credentials};
+  set_options(fd);
   if (!credentials)
     return MST_OK;
   int failed = gnutls_init(&transport->tls, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS);

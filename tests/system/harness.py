@@ -35,6 +35,12 @@ def wait_until(condition, timeout, what, every=0.05):
         time.sleep(every)
 
 
+def make_certs(folder, *names):
+    """Certificates as an operator makes them."""
+    subprocess.run([str(ROOT / "deploy" / "make-certs.sh"), str(folder), *names], check=True, capture_output=True)
+    return folder
+
+
 def in_namespace(name, command):
     return ["ip", "netns", "exec", name, *command] if name else list(command)
 
@@ -209,6 +215,7 @@ class Site:
             **config,
         }
         self.program = None
+        self.prefix = []  # a command that musterd is started through, such as prlimit
         self.env = {"MUSTER_URL": f"unix:{self.http_path}", "MUSTER_KEY": str(self.folder / "operator.key"), "NO_COLOR": "1"}
 
     def __enter__(self):
@@ -243,7 +250,7 @@ class Site:
         self.write_config()
         if not (self.folder / "operator.key").exists():
             self.first_operator()
-        self.program = Program(in_namespace(self.namespace, [MUSTERD, "--config", self.config]), self.folder / "controller.log")
+        self.program = Program(in_namespace(self.namespace, [*self.prefix, MUSTERD, "--config", self.config]), self.folder / "controller.log")
         self.wait_ready()
         return self
 

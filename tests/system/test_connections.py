@@ -1,5 +1,7 @@
 """What comes in over a connection that is not as nng's REQ would send it: served where it can be, ended where it must, and never in others' way."""
+import os
 import socket
+import ssl
 import struct
 
 import pytest
@@ -174,6 +176,91 @@ def test_peer_that_does_not_read__ended_and_said(served):
     harness.wait_until(said, 60, "the connection is ended, and the log says why")
     peer.setblocking(True)
     assert is_ended(peer)
+
+
+def test_peer_that_does_not_read_through_tls__ended_and_said(tmp_path):
+    certs = harness.make_certs(tmp_path / "certs", "127.0.0.1")
+    with harness.Site(tmp_path, tls={"cert_file": certs / "controller.pem", "key_file": certs / "controller.key"}) as site:
+        site.settings["listen"] = [site.agent_url, f"tls+tcp://127.0.0.1:{harness.free_port()}"]
+        site.start()
+        sender = wire.Sender(site.agent_url)
+        assert sender.enrol(site.token("web")).status == wire.STORED
+        assert sender.exchange(sender.envelope(wire.DEFINITIONS, sender.definitions())).status == wire.STORED
+        plain = socket.socket()
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        plain.connect(("127.0.0.1", int(site.settings["listen"][1].rsplit(":", 1)[1])))
+        peer = ssl.create_default_context(cafile=certs / "ca.pem").wrap_socket(plain, server_hostname="127.0.0.1")
+        peer.setblocking(False)
+        requests = HELLO + frame(1, sender.envelope(wire.REPORT, sender.report())) * 20000
+        sent = 0
+
+        def said():
+            nonlocal sent
+            try:
+                while sent < len(requests):
+                    sent += peer.send(requests[sent:sent + 16384])
+            except OSError:  # its turn has not come, or it was ended
+                pass
+            assert sender.exchange(sender.envelope(wire.REPORT, sender.report())).status == wire.STORED, "meanwhile others are served"
+            return "it does not read its answers" in site.program.text()
+
+        harness.wait_until(said, 60, "the connection is ended, and the log says why")
+        plain.close()
+        sender.close()
+        site.stop()
+
+
+def test_incomplete_messages_without_end__bounded(served):
+    """Each loop keeps 64 MB of them at most: 200 peers that never finish a message of 1 MB cannot take more."""
+    peers = [connect(served) for _ in range(200)]
+    for peer in peers:
+        peer.settimeout(5)
+        try:
+            peer.sendall(struct.pack(">Q", 1000000) + b"x" * 999000)
+        except OSError:  # this one was too much
+            pass
+    assert report(served).status == wire.STORED
+    harness.wait_until(lambda: "there is no memory for more incomplete messages" in served.program.text(), 10, "some are ended, and the log says why")
+    ended = 0
+    for peer in peers:
+        peer.setblocking(False)
+        try:
+            while peer.recv(4096):
+                pass
+            ended += 1
+        except BlockingIOError:
+            pass
+        except OSError:
+            ended += 1
+    loops = min(16, os.cpu_count())
+    assert 200 - loops * 65 <= ended < 200, "those that fit stay"
+    for peer in peers:
+        peer.close()
+
+
+def test_strangers_without_end__do_not_keep_agents_out(site):
+    """Some hundred descriptors, and more silent connections than that: who has brought an agent's envelope stays, and who brings one gets in."""
+    site.prefix = ["prlimit", "--nofile=600:600"]
+    site.start()
+    sender = wire.Sender(site.agent_url)
+    assert sender.enrol(site.token("web")).status == wire.STORED
+    assert sender.exchange(sender.envelope(wire.DEFINITIONS, sender.definitions())).status == wire.STORED
+    known = connect(site)
+    envelope = sender.envelope(wire.REPORT, sender.report())
+    known.sendall(frame(1, envelope))
+    assert take(known, 8) == HELLO_BACK and take_answer(known)[0] == 1
+    strangers = [connect(site, HELLO if number % 2 else b"") for number in range(900)]
+    newcomer = wire.Sender(site.agent_url)
+    assert newcomer.enrol(site.token("db")).status == wire.STORED
+    known.sendall(frame(2, envelope))
+    assert take_answer(known)[0] == 2, "the connection was not ended for others' sake"
+    assert "event=strangers-disconnected" in site.program.text()
+    assert site.cli("status", check=False).returncode == 0, "readers have descriptors left"
+    for peer in [known, *strangers]:
+        peer.close()
+    sender.close()
+    newcomer.close()
+    site.stop()
 
 
 def test_stop__while_peers_are_connected_and_silent__at_once(site):

@@ -10,17 +10,12 @@ import harness
 TOKEN = "0123456789abcdef0123456789abcdef"
 
 
-def certificates(folder, *names):
-    subprocess.run([str(harness.ROOT / "deploy" / "make-certs.sh"), str(folder), *names], check=True, capture_output=True)
-    return folder
-
-
 @pytest.fixture
 def served(tmp_path, network):
     """(site, URL, namespace of another machine, folder of the certificates)"""
     namespace, address = network.host("controller")
     other, _ = network.host("desk")
-    certs = certificates(tmp_path / "certs", address, "controller.example")
+    certs = harness.make_certs(tmp_path / "certs", address, "controller.example")
     token = tmp_path / "token"
     token.write_text(TOKEN + "\n")
     token.chmod(0o600)
@@ -68,7 +63,7 @@ def test_https__without_the_token__only_health_is_told(served):
 
 def test_https__client_with_another_authority__hangs_up(served, tmp_path):
     _, url, desk, _ = served
-    foreign = certificates(tmp_path / "foreign", "10.77.0.1")
+    foreign = harness.make_certs(tmp_path / "foreign", "10.77.0.1")
     code, status, _ = curl(desk, "--cacert", foreign / "ca.pem", f"{url}/healthz")
     assert (code, status) == (60, 0), "60: the certificate is not believed"
 

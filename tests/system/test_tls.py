@@ -4,11 +4,6 @@ import subprocess
 import harness
 
 
-def certificates(folder, *names):
-    subprocess.run([str(harness.ROOT / "deploy" / "make-certs.sh"), str(folder), *names], check=True, capture_output=True)
-    return folder
-
-
 def tls_site(tmp_path, certs):
     site = harness.Site(tmp_path, tls={"cert_file": certs / "controller.pem", "key_file": certs / "controller.key"})
     site.agent_url = f"tls+tcp://127.0.0.1:{site.port}"
@@ -17,7 +12,7 @@ def tls_site(tmp_path, certs):
 
 
 def test_tls__with_the_right_authority__reports_arrive(tmp_path):
-    certs = certificates(tmp_path / "certs", "127.0.0.1", "localhost")
+    certs = harness.make_certs(tmp_path / "certs", "127.0.0.1", "localhost")
     with tls_site(tmp_path, certs) as site:
         site.start()
         agent = site.agent("web-1", config={"tls": {"ca_file": certs / "ca.pem"}})
@@ -27,8 +22,8 @@ def test_tls__with_the_right_authority__reports_arrive(tmp_path):
 
 
 def test_tls__with_a_foreign_authority__nothing_is_sent(tmp_path):
-    certs = certificates(tmp_path / "certs", "127.0.0.1", "localhost")
-    foreign = certificates(tmp_path / "foreign", "127.0.0.1")
+    certs = harness.make_certs(tmp_path / "certs", "127.0.0.1", "localhost")
+    foreign = harness.make_certs(tmp_path / "foreign", "127.0.0.1")
     with tls_site(tmp_path, certs) as site:
         site.start()
         agent = harness.Agent(site, "web-1", "web", config={"tls": {"ca_file": foreign / "ca.pem"}})
@@ -39,7 +34,7 @@ def test_tls__with_a_foreign_authority__nothing_is_sent(tmp_path):
 
 
 def test_make_certs__never_overwrites(tmp_path):
-    certificates(tmp_path / "certs", "localhost")
+    harness.make_certs(tmp_path / "certs", "localhost")
     before = (tmp_path / "certs" / "ca.key").read_bytes()
     again = subprocess.run([str(harness.ROOT / "deploy" / "make-certs.sh"), str(tmp_path / "certs"), "localhost"], capture_output=True, text=True)
     assert again.returncode == 73

@@ -1,6 +1,7 @@
 /* What musterd does, besides serving: commands for whoever owns the machine. */
 #include "commands.h"
 
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -73,15 +74,19 @@ check(const char *path, mst_errctx *ctx)
   return MST_OK;
 }
 
-/* Root, or whoever owns the state folder. */
+/* For whoever owns the state folder; root becomes that user, for good: the service could not open what root made there. */
 static mst_err
-check_owner(const mst_controller_config *config, mst_errctx *ctx)
+become_owner(const mst_controller_config *config, mst_errctx *ctx)
 {
   struct stat st;
 
-  if (geteuid() == 0 || stat(config->state_dir, &st) != 0 || st.st_uid == geteuid())
+  if (stat(config->state_dir, &st) != 0 || st.st_uid == geteuid())
     return MST_OK;
-  return mst_fail(ctx, MST_EPERM, "only root and the owner of %s may do that", config->state_dir);
+  if (geteuid() != 0)
+    return mst_fail(ctx, MST_EPERM, "only root and the owner of %s may do that", config->state_dir);
+  if (setgroups(0, NULL) != 0 || setresgid(st.st_gid, st.st_gid, st.st_gid) != 0 || setresuid(st.st_uid, st.st_uid, st.st_uid) != 0)
+    return mst_fail_errno(ctx, MST_EPERM, "become the owner of %s", config->state_dir);
+  return MST_OK;
 }
 
 static mst_err
@@ -99,7 +104,7 @@ first_operator(const mst_controller_config *config, const char *argument, mst_er
     err = mst_public_key_parse(equals + 1, &key, ctx);
   if (err != MST_OK)
     return mst_fail_within(ctx, MST_EUSAGE, "--first-operator");
-  err = check_owner(config, ctx);
+  err = become_owner(config, ctx);
   if (err == MST_OK) {
     name = mst_strndup(argument, (size_t)(equals - argument));
     err = name ? mst_core_create(config, mst_clock_system(), &core, ctx) : mst_fail(ctx, MST_ENOMEM, "out of memory");
@@ -121,7 +126,7 @@ rotate_key(const mst_controller_config *config, mst_errctx *ctx)
 
   mst_err err = mst_crypto_start(ctx);
   if (err == MST_OK)
-    err = check_owner(config, ctx);
+    err = become_owner(config, ctx);
   if (err == MST_OK)
     err = mst_keys_prepare(config->state_dir, &next, ctx);
   if (err == MST_OK)

@@ -1,6 +1,9 @@
 """The controller changes its key: agents that hear of it in time follow, one that was away too long enrols anew."""
+import os
+import pathlib
 import signal
 import subprocess
+import tempfile
 
 import harness
 
@@ -67,3 +70,19 @@ def test_key_change__agents_follow_and_one_that_was_away_all_the_time_enrols_ane
         site.start()
         assert key_of(site) == next_key
         site.stop()
+
+
+def test_commands_as_root__leave_nothing_that_the_service_cannot_open():
+    """The state folder belongs to the service's user, and an admin runs musterd's commands with sudo."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o755)
+        state = folder / "state"
+        state.mkdir(mode=0o700)
+        os.chown(state, 65534, 65534)
+        site = harness.Site(folder, state_dir=str(state))
+        site.first_operator()
+        site.musterd("--rotate-key")
+        files = list(state.iterdir())
+        assert len(files) >= 3
+        assert {(file.stat().st_uid, file.stat().st_gid) for file in files} == {(65534, 65534)}, files

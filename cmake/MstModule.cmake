@@ -3,6 +3,9 @@
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 
+# Static libraries go into the agent's loadable modules too.
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
 add_library(mst_flags INTERFACE)
 target_compile_options(mst_flags INTERFACE
   -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wpointer-arith
@@ -29,6 +32,10 @@ pkg_check_modules(gnutls REQUIRED IMPORTED_TARGET gnutls)
 pkg_check_modules(mhd REQUIRED IMPORTED_TARGET libmicrohttpd)
 pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(curl REQUIRED IMPORTED_TARGET libcurl)
+pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(yajl REQUIRED IMPORTED_TARGET yajl)
+pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd)
+pkg_check_modules(hyperscan IMPORTED_TARGET libhs) # not packaged for other than x86: PCRE2 stands alone there
 find_library(MST_NNG_LIBRARY nng REQUIRED)
 find_library(MST_MSGPACK_LIBRARY NAMES msgpackc msgpack-c REQUIRED)
 add_library(mst_nng INTERFACE)

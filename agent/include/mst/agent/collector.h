@@ -4,10 +4,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <mst/common/buf.h>
 #include <mst/common/clock.h>
 #include <mst/common/err.h>
 #include <mst/common/hist.h>
 #include <mst/proto/report.h>
+
+enum { MST_COLLECTOR_SAVED_MAX_BYTES = 48 * 1024 }; /* some 300 followed files */
 
 /* A signal that a collector can give. Const, named by OpenTelemetry's semantic conventions ("system.cpu.time"), "muster." where these have
  * no name. */
@@ -50,6 +53,8 @@ typedef struct mst_option {
 } mst_option;
 
 typedef struct mst_collector_env {
+  const char *instance; /* what the plan calls this one of several of a kind (a tail's name); "" for the only one. Borrowed until close() */
+  mst_bytes saved;      /* what save() gave for the last report of this name and instance that is durable; empty: nothing. For the call */
   int root_fd;            /* the root below which proc/, sys/, etc/ are opened: "/" or a test's tree */
   const mst_clock *clock; /* borrowed for the life of the collector */
   mst_wall boot_at; /* when this host came up, read once a session so that it never flickers; 0: not known. The start of most counters */
@@ -78,6 +83,13 @@ typedef struct mst_collector {
   mst_err (*open)(const mst_collector_env *env, void **ret_state, mst_errctx *ctx);
   mst_err (*sample)(void *state, mst_sink *sink, mst_errctx *ctx);
   void (*close)(void *state);
+  /* NULL: nothing of it outlives the agent. Otherwise called after each sample() that succeeded: appends what belongs to exactly the values
+   * that were just given, at most MST_COLLECTOR_SAVED_MAX_BYTES. It is written in one record with them: after a crash the collector goes on
+   * from what was kept together with its values, so that nothing counts twice. */
+  mst_err (*save)(void *state, mst_buf *ret_saved, mst_errctx *ctx);
+  /* NULL: built in. Otherwise the four functions are NULL here and come from the shared object of that name (module.h), which is loaded
+   * when a plan first asks for it, so that its libraries cost other hosts nothing. */
+  const char *module;
 } mst_collector;
 
 /* The table of all collectors, in the order of their names; mst_collectors_count entries. */

@@ -1,0 +1,188 @@
+/* Containers of Docker and Podman: whether they run and are well, what happened to them, how they are confined, what they use. */
+#include "docker.h"
+
+#include <string.h>
+
+#include <mst/common/alloc.h>
+
+/* Without news for this long (and three periods) the thread is taken for stuck, and what it said last for no longer true. */
+static const int64_t stale_ns = 30 * MST_NS_PER_S;
+/* The first answers take less, unless the daemon does not answer. */
+static const int64_t silent_ns = 2 * MST_NS_PER_S;
+static const int64_t most_recover_ns = 24 * 3600 * MST_NS_PER_S;
+
+const mst_signal mst_docker_signals[MST_DOCKER_SIGNALS] = {
+    [MST_DOCKER_UP] = {"muster.docker.up", MST_SIGNAL_GAUGE, "1",
+                       "1 when the daemon answers, 0 when it does not: muster.docker.version says why"},
+    [MST_DOCKER_VERSION] = {"muster.docker.version", MST_SIGNAL_STATE, "1", "Version of Docker Engine or Podman"},
+    [MST_DOCKER_API_VERSION] = {"muster.docker.api_version", MST_SIGNAL_STATE, "1",
+                                "Newest version of the Engine API that the daemon speaks"},
+    [MST_DOCKER_CONTAINERS] = {"muster.docker.containers", MST_SIGNAL_GAUGE, "{container}", "Containers in a state"},
+    [MST_CONTAINER_STATE] = {"muster.container.state", MST_SIGNAL_STATE, "1",
+                             "created, running, paused, restarting, exited, dead; missing: expected, and there is none of that name"},
+    [MST_CONTAINER_HEALTH] =
+        {"muster.container.health", MST_SIGNAL_STATE, "1",
+         "What its health check says: starting, healthy, unhealthy; none: it has none, said of expected containers only"},
+    [MST_CONTAINER_RESTARTS] = {"muster.container.restarts", MST_SIGNAL_COUNTER, "{restart}",
+                                "Starts after the first, whoever caused them; those by Docker's restart policy from the creation on"},
+    [MST_CONTAINER_BY_HAND] = {"muster.container.restarts_by_hand", MST_SIGNAL_COUNTER, "{operation}",
+                               "Times that an API client stopped, killed, restarted it or started it again"},
+    [MST_CONTAINER_NOT_RECOVERED] = {"muster.container.not_recovered", MST_SIGNAL_COUNTER, "{failure}",
+                                     "Times that it died or turned unhealthy and was not running and healthy again within recover_within"},
+    [MST_CONTAINER_EXIT_CODE] = {"muster.container.exit_code", MST_SIGNAL_GAUGE, "1",
+                                 "Exit code of its last end; not given while it has not ended yet"},
+    [MST_CONTAINER_OOM_KILLS] = {"muster.container.oom_kills", MST_SIGNAL_COUNTER, "{process}",
+                                 "Processes in it that the kernel killed for want of memory"},
+    [MST_CONTAINER_PRIVILEGED] = {"muster.container.privileged", MST_SIGNAL_GAUGE, "1", "1 when it runs privileged"},
+    [MST_CONTAINER_CAPABILITIES] = {"muster.container.capabilities_added", MST_SIGNAL_GAUGE, "{capability}",
+                                    "Capabilities that were added to it; ALL counts 41"},
+    [MST_CONTAINER_ROOT] = {"muster.container.root", MST_SIGNAL_GAUGE, "1",
+                            "1 when it is started as root, and no user namespace makes another user of that"},
+    [MST_CONTAINER_DIGEST] = {"muster.container.image.digest", MST_SIGNAL_STATE, "1",
+                              "Digest under which its image was pulled; of an image that never was, the image's own id"},
+    [MST_CONTAINER_UPTIME] = {"container.uptime", MST_SIGNAL_GAUGE, "s", "Time since its last start"},
+    [MST_CONTAINER_CPU_TIME] = {"container.cpu.time", MST_SIGNAL_COUNTER, "s", "CPU time that it used, over restarts that were seen"},
+    [MST_CONTAINER_MEMORY] = {"container.memory.usage", MST_SIGNAL_GAUGE, "By",
+                              "Memory that it uses, without cached files that were not used lately"},
+    [MST_CONTAINER_NETWORK] = {"container.network.io", MST_SIGNAL_COUNTER, "By",
+                               "Bytes received and transmitted, over restarts that were seen; not given when it shares another network"},
+    [MST_CONTAINER_DISK] = {"container.disk.io", MST_SIGNAL_COUNTER, "By", "Bytes read and written, over restarts that were seen"},
+};
+
+static const mst_option_help options[] = {
+    {"socket", "/var/run/docker.sock, else /run/podman/podman.sock", "path of the daemon's socket"},
+    {"expected", "none", "names of containers that must be there: they are reported even when they are missing"},
+    {"ignore", "none", "containers not to report, as shell patterns of their names"},
+    {"recover_within", "60s", "how long a container may take to run and be healthy again"},
+    {"api", "yes", "no: ask no daemon, give CPU time, memory and disk of what control groups there are, by container.id"},
+};
+
+struct state {
+  const mst_clock *clock;
+  mst_watch *watch;
+  mst_docker_snapshot *now; /* owned; NULL: nothing yet */
+  mst_mono opened_at, sampled_at;
+};
+
+/* The one value of an option; NULL when it is not given. */
+static mst_err
+one_value(const mst_collector_env *env, const char *key, const char **ret_value, mst_errctx *ctx)
+{
+  const mst_option *option = mst_collector_option(env, key);
+
+  if (option && option->value_count != 1)
+    return mst_fail(ctx, MST_EUSAGE, "docker: the option \"%s\" takes one value, %zu are given", key, option->value_count);
+  *ret_value = option ? option->values[0] : NULL;
+  return MST_OK;
+}
+
+static mst_err
+read_options(const mst_collector_env *env, mst_watch_setup *setup, mst_errctx *ctx)
+{
+  static const char scheme[] = "unix://";
+  const char *socket, *recover, *api;
+  mst_err err = one_value(env, "socket", &socket, ctx);
+
+  if (err == MST_OK)
+    err = one_value(env, "recover_within", &recover, ctx);
+  if (err == MST_OK)
+    err = one_value(env, "api", &api, ctx);
+  if (err != MST_OK)
+    return err;
+  if (socket && strncmp(socket, scheme, strlen(scheme)) == 0)
+    socket += strlen(scheme);
+  if (socket && socket[0] != '/')
+    return mst_fail(ctx, MST_EUSAGE,
+                    "docker: the option \"socket\" is \"%.100s\"; give the path of a Unix socket, such as /var/run/docker.sock", socket);
+  if (api && strcmp(api, "yes") != 0 && strcmp(api, "no") != 0)
+    return mst_fail(ctx, MST_EUSAGE, "docker: the option \"api\" is \"%.60s\"; it may be yes or no", api);
+  err = mst_duration_parse(recover ? recover : "60s", &setup->recover_within_ns, ctx);
+  if (err != MST_OK)
+    return mst_fail_within(ctx, err, "docker: option \"recover_within\"");
+  if (setup->recover_within_ns > most_recover_ns)
+    return mst_fail(ctx, MST_EUSAGE, "docker: the option \"recover_within\" is over 24h");
+  setup->socket = socket;
+  setup->uses_api = !api || strcmp(api, "yes") == 0;
+  setup->expected = mst_collector_option(env, "expected");
+  setup->ignore = mst_collector_option(env, "ignore");
+  return MST_OK;
+}
+
+static void
+close_docker(void *opaque)
+{
+  struct state *st = opaque;
+
+  if (!st)
+    return;
+  mst_watch_stop(st->watch);
+  mst_docker_snapshot_free(st->now);
+  mst_free(st);
+}
+
+static mst_err
+open_docker(const mst_collector_env *env, void **ret_state, mst_errctx *ctx)
+{
+  mst_watch_setup setup = {.clock = env->clock, .root_fd = env->root_fd, .booted_at = env->boot_at, .saved = env->saved};
+  mst_err err = read_options(env, &setup, ctx);
+  struct state *st;
+
+  if (err != MST_OK)
+    return err;
+  st = mst_alloc(1, sizeof *st);
+  if (!st)
+    return mst_fail(ctx, MST_ENOMEM, "docker: no memory for its state");
+  st->clock = env->clock;
+  st->opened_at = mst_clock_mono(env->clock);
+  err = mst_watch_start(&setup, &st->watch, ctx);
+  if (err != MST_OK) {
+    mst_free(st);
+    return err;
+  }
+  *ret_state = st;
+  return MST_OK;
+}
+
+static mst_err
+sample_docker(void *opaque, mst_sink *sink, mst_errctx *ctx)
+{
+  struct state *st = opaque;
+  mst_docker_snapshot *ready = mst_watch_take(st->watch);
+  mst_mono now = mst_clock_mono(st->clock);
+  int64_t period_ns = st->sampled_at.ns ? now.ns - st->sampled_at.ns : 0;
+
+  st->sampled_at = now;
+  if (ready) {
+    mst_docker_snapshot_free(st->now);
+    st->now = ready;
+  }
+  if (!st->now || !(st->now->is_known || !st->now->uses_api))
+    return now.ns - st->opened_at.ns < silent_ns ? MST_OK : mst_fail(ctx, MST_ETIMEOUT, "docker: the daemon has not answered yet");
+  if (now.ns - st->now->at.ns > stale_ns + 3 * period_ns)
+    return mst_fail(ctx, MST_ETIMEOUT, "docker: nothing was measured since %lld s", (long long)((now.ns - st->now->at.ns) / MST_NS_PER_S));
+  return mst_docker_give(st->now, mst_clock_wall(st->clock), sink, ctx);
+}
+
+static mst_err
+save_docker(void *opaque, mst_buf *ret_saved, mst_errctx *ctx)
+{
+  const struct state *st = opaque;
+
+  if (st->now)
+    mst_buf_append(ret_saved, st->now->saved.data, st->now->saved.size_bytes);
+  return mst_buf_check(ret_saved, "docker: what is kept of containers", ctx);
+}
+
+const mst_collector mst_collector_docker = {
+    .name = "docker",
+    .help = "Containers: whether they run and are well, and what they use",
+    .deadline_ns = 100 * MST_NS_PER_MS,
+    .signals = mst_docker_signals,
+    .signal_count = MST_DOCKER_SIGNALS,
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+    .open = open_docker,
+    .sample = sample_docker,
+    .close = close_docker,
+    .save = save_docker,
+};

@@ -327,6 +327,8 @@ observe_down(const mst_book *book, mst_docker_record *record)
   if (record->is_stopping) {
     hold(record, seen->finished_at);
     record->was_by_hand = true;
+  } else if (!was_seen && seen->policy == MST_POLICY_ALWAYS && seen->state == MST_CONTAINER_EXITED) {
+    record->was_by_hand = true; /* else the policy would have restarted it; whoever did it, it was before we looked */
   } else if (was_seen && is_failure(record)) {
     become_unwell(book, record, seen->finished_at);
   }

@@ -80,7 +80,7 @@ static mst_err
 read_options(const mst_collector_env *env, mst_watch_setup *setup, mst_errctx *ctx)
 {
   static const char scheme[] = "unix://";
-  const char *socket, *recover, *api;
+  const char *socket = NULL, *recover = NULL, *api = NULL;
   mst_err err = one_value(env, "socket", &socket, ctx);
 
   if (err == MST_OK)

@@ -70,6 +70,12 @@ give_usage(mst_emit *emit, const mst_tag *who, const mst_docker_usage *usage, ms
   }
 }
 
+static bool
+has_health(const mst_docker_record *record)
+{
+  return record->seen.health != MST_HEALTH_NONE || record->is_expected;
+}
+
 static void
 give_image(mst_emit *emit, const mst_docker_record *record)
 {
@@ -107,17 +113,26 @@ give_settings(mst_emit *emit, const mst_docker_record *record)
   give_image(emit, record);
 }
 
+/* The same series as when the daemon answers. */
 static void
 give_errors(mst_emit *emit, const mst_docker_record *record, const char *reason)
 {
   static const enum mst_docker_signal of_daemon[] = {MST_CONTAINER_RESTARTS,  MST_CONTAINER_BY_HAND,    MST_CONTAINER_NOT_RECOVERED,
                                                      MST_CONTAINER_OOM_KILLS, MST_CONTAINER_PRIVILEGED, MST_CONTAINER_CAPABILITIES,
                                                      MST_CONTAINER_ROOT};
-  mst_tag tag = {NAME, record->name};
+  const mst_signal *signals = mst_docker_signals;
+  const mst_tag tags[2] = {{NAME, record->name}, {"container.image.name", record->seen.image}};
 
-  mst_emit_error(emit, &mst_docker_signals[MST_CONTAINER_HEALTH], &tag, 1, reason);
   for (size_t i = 0; i < sizeof of_daemon / sizeof of_daemon[0]; i++)
-    mst_emit_error(emit, &mst_docker_signals[of_daemon[i]], &tag, 1, reason);
+    mst_emit_error(emit, &signals[of_daemon[i]], tags, 1, reason);
+  if (has_health(record))
+    mst_emit_error(emit, &signals[MST_CONTAINER_HEALTH], tags, 1, reason);
+  if (record->has_exit_code)
+    mst_emit_error(emit, &signals[MST_CONTAINER_EXIT_CODE], tags, 1, reason);
+  if (record->digest[0])
+    mst_emit_error(emit, &signals[MST_CONTAINER_DIGEST], tags, record->seen.image[0] ? 2 : 1, reason);
+  if (record->is_up)
+    mst_emit_error(emit, &signals[MST_CONTAINER_UPTIME], tags, 1, reason);
 }
 
 static void
@@ -140,10 +155,8 @@ give_record(mst_emit *emit, const mst_docker_snapshot *snapshot, const mst_docke
     give_history(emit, record);
     return;
   } else if (record->is_inspected) {
-    bool is_checked = seen->health != MST_HEALTH_NONE;
-
     mst_emit_state(emit, state, tags, 2, mst_container_state_name(seen->state));
-    if (is_checked || record->is_expected)
+    if (has_health(record))
       mst_emit_state(emit, health, tags, 1, mst_container_health_name(seen->health));
     give_history(emit, record);
     give_settings(emit, record);

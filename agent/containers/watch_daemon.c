@@ -9,14 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <mst/common/alloc.h>
-
 enum {
   SMALL_BYTES = 64 * 1024,
   MISSED_BYTES = 4 * 1024 * 1024, /* Docker keeps 256 events; Podman all that there ever were */
-  LIST_BYTES = 16 * 1024 * 1024,  /* 1000 containers with labels and ports at some KB each */
-  INSPECT_BYTES = 1024 * 1024,    /* mostly 6 KB; environments and outputs of health checks make it longer */
-  STATS_BYTES = 256 * 1024,
   PATH_BYTES = 512,
   TIMEOUT_MS = 5000,
   STATS_TIMEOUT_MS = 8000, /* before API 1.41 the daemon measures for a second or two */
@@ -28,10 +23,6 @@ static const int64_t least_pause_ns = 500 * MST_NS_PER_MS, most_pause_ns = 15 * 
 static const int64_t short_stream_ns = 5 * MST_NS_PER_S;
 /* A daemon that ends gives each container ten seconds, and itself fifteen. */
 static const int64_t most_ending_ns = 30 * MST_NS_PER_S;
-static const int64_t unreadable_pause_ns = 5 * MST_NS_PER_S;
-static const int64_t list_pause_ns = 200 * MST_NS_PER_MS;
-/* Each container is asked about again this often even if nothing seems to have happened. */
-static const int64_t look_again_ns = 300 * MST_NS_PER_S;
 
 /* What is done with containers. That of commands run in them (health checks) is left out where the daemon can do so. */
 #define TYPE_FILTER "%22type%22%3A%5B%22container%22%5D"
@@ -39,8 +30,8 @@ static const int64_t look_again_ns = 300 * MST_NS_PER_S;
   "%22event%22%3A%5B%22create%22%2C%22start%22%2C%22die%22%2C%22kill%22%2C%22stop%22%2C%22restart%22%2C%22oom%22%2C%22destroy%22%2C"       \
   "%22pause%22%2C%22unpause%22%2C%22rename%22%2C%22health_status%22%5D"
 
-static bool
-is_ignored(const mst_watch *watch, const char *name)
+bool
+mst_watch_ignores(const mst_watch *watch, const char *name)
 {
   const mst_option *ignore = watch->setup.ignore;
 
@@ -51,21 +42,30 @@ is_ignored(const mst_watch *watch, const char *name)
 }
 
 void
+mst_watch_say(char ret_text[static MST_REASON_MAX_BYTES + 1], const char *why)
+{
+  size_t length = strnlen(why, MST_REASON_MAX_BYTES);
+
+  memmove(ret_text, why, length);
+  ret_text[length] = '\0';
+}
+
+void
 mst_watch_fail(mst_watch *watch, const char *why)
 {
   watch->phase = MST_WATCH_DOWN;
   watch->is_ending = watch->is_up = false;
   watch->is_known = true;
   watch->must_drop = true;
-  snprintf(watch->reason, sizeof watch->reason, "%s", why);
+  mst_watch_say(watch->reason, why);
   watch->pause_ns = watch->pause_ns ? watch->pause_ns * 2 : least_pause_ns;
   if (watch->pause_ns > most_pause_ns)
     watch->pause_ns = most_pause_ns;
   watch->retry_at.ns = mst_clock_mono(watch->setup.clock).ns + watch->pause_ns;
 }
 
-static bool
-get(mst_watch *watch, mst_watch_kind kind, const char *subject, const char *path, size_t max_bytes, bool is_fresh)
+bool
+mst_watch_get(mst_watch *watch, mst_watch_kind kind, const char *subject, const char *path, size_t max_bytes, bool is_fresh)
 {
   const mst_engine_request request = {.kind = kind,
                                       .subject = subject,
@@ -79,15 +79,6 @@ get(mst_watch *watch, mst_watch_kind kind, const char *subject, const char *path
   if (err != MST_OK && err != MST_ELIMIT)
     mst_watch_fail(watch, why.text);
   return err == MST_OK;
-}
-
-static bool
-ask_about(mst_watch *watch, mst_watch_kind kind, const char *subject, const char *format_head, const char *format_tail, size_t max_bytes)
-{
-  char path[PATH_BYTES];
-
-  snprintf(path, sizeof path, "/v1.%u/%s/%s/%s", watch->api_minor, format_head, subject, format_tail);
-  return get(watch, kind, subject, path, max_bytes, false);
 }
 
 /* The first of the usual sockets that is there; the first of all when none is, for the text. */
@@ -130,7 +121,7 @@ say_hello(mst_watch *watch)
   watch->is_list_asked = watch->is_ping_asked = watch->is_image_asked = watch->is_stats_asked = watch->has_listed = false;
   watch->asked = 0;
   watch->phase = MST_WATCH_HELLO;
-  (void)!get(watch, MST_ASK_VERSION, "", "/version", SMALL_BYTES, true);
+  (void)!mst_watch_get(watch, MST_ASK_VERSION, "", "/version", SMALL_BYTES, true);
 }
 
 static void
@@ -180,7 +171,7 @@ catch_up(mst_watch *watch)
   }
   watch->phase = MST_WATCH_CATCH_UP;
   format_events(watch, (mst_wall){watch->book.events_at.ns - MST_BOOK_OVERLAP_NS}, mst_clock_wall(watch->setup.clock), path);
-  (void)!get(watch, MST_ASK_MISSED, "", path, MISSED_BYTES, false);
+  (void)!mst_watch_get(watch, MST_ASK_MISSED, "", path, MISSED_BYTES, false);
 }
 
 static void
@@ -240,7 +231,7 @@ mst_watch_line(void *opaque, const char *text, size_t length)
     watch->is_list_wanted = true;
     return;
   }
-  if (is_ignored(watch, event.name))
+  if (mst_watch_ignores(watch, event.name))
     return;
   err = mst_book_event(&watch->book, &event, &is_new, &why);
   if (err == MST_EABSENT || event.action == MST_ACTION_CREATE || event.action == MST_ACTION_DESTROY || event.action == MST_ACTION_OTHER)
@@ -275,7 +266,7 @@ mst_watch_ended(void *opaque, mst_err err, const char *why)
   if (watch->is_ending || (err != MST_OK && mst_clock_mono(watch->setup.clock).ns - watch->live_at.ns < short_stream_ns)) {
     char text[sizeof watch->reason];
 
-    snprintf(text, sizeof text, "%s", watch->is_ending ? watch->reason : why);
+    mst_watch_say(text, watch->is_ending ? watch->reason : why);
     mst_watch_fail(watch, text);
     return;
   }
@@ -286,104 +277,6 @@ mst_watch_ended(void *opaque, mst_err err, const char *why)
   watch->pause_ns = least_pause_ns;
 }
 
-static void
-take_list(mst_watch *watch, const mst_engine_reply *reply)
-{
-  mst_wall now = mst_clock_wall(watch->setup.clock);
-  mst_docker_listed *list;
-  size_t count, kept = 0;
-  mst_errctx why = {0};
-
-  watch->is_list_asked = false;
-  if (mst_docker_parse_list(reply->body, reply->length, &list, &count, &why) != MST_OK) {
-    mst_watch_fail(watch, why.text);
-    return;
-  }
-  for (size_t i = 0; i < count; i++)
-    if (!is_ignored(watch, list[i].name))
-      list[kept++] = list[i];
-
-  mst_err err = mst_book_list(&watch->book, list, kept, now, &why);
-
-  mst_free(list);
-  if (err != MST_OK) {
-    mst_watch_fail(watch, why.text);
-    return;
-  }
-  if (watch->listed_at.ns >= watch->round_began.ns)
-    watch->is_round_listed = true;
-  watch->has_listed = watch->is_up = watch->is_known = true;
-  watch->pause_ns = 0;
-  watch->reason[0] = '\0';
-
-  mst_mono mono = mst_clock_mono(watch->setup.clock);
-
-  if (watch->looked_at.ns > 0 && mono.ns - watch->looked_at.ns < look_again_ns)
-    return;
-  watch->looked_at = mono;
-  for (size_t i = 0; i < watch->book.count; i++)
-    if (watch->book.list[i]->is_listed)
-      watch->book.list[i]->needs_inspect = true;
-}
-
-static void
-take_inspect(mst_watch *watch, const mst_engine_reply *reply)
-{
-  mst_docker_record *record = mst_book_of_id(&watch->book, reply->subject);
-  mst_wall now = mst_clock_wall(watch->setup.clock);
-  mst_docker_inspect seen;
-  mst_errctx why = {0};
-
-  if (watch->asked > 0)
-    watch->asked--;
-  if (reply->err == MST_EABSENT) { /* removed since it was listed */
-    watch->is_list_wanted = true;
-    return;
-  }
-  if (reply->err == MST_OK && mst_docker_parse_inspect(reply->body, reply->length, &seen, &why) == MST_OK) {
-    if (strcmp(seen.id, reply->subject) == 0 && !is_ignored(watch, seen.name) && mst_book_inspect(&watch->book, &seen, now, &why) != MST_OK)
-      snprintf(watch->trouble, sizeof watch->trouble, "%s", why.text);
-    if (record)
-      record->is_unreadable = false;
-    return;
-  }
-  snprintf(watch->trouble, sizeof watch->trouble, "%s", reply->err == MST_OK ? why.text : reply->why);
-  if (!record)
-    return;
-  record->is_unreadable = true;
-  record->needs_inspect = true;
-  record->inspect_after.ns = now.ns + unreadable_pause_ns;
-}
-
-static void
-take_image(mst_watch *watch, const mst_engine_reply *reply)
-{
-  watch->is_image_asked = false;
-  for (size_t i = 0; i < watch->book.count; i++) {
-    mst_docker_record *record = watch->book.list[i];
-    mst_errctx ignored = {0};
-
-    if (!record->is_inspected || record->digest[0] || strcmp(record->seen.image_id, reply->subject) != 0)
-      continue;
-    if (reply->err != MST_OK || mst_docker_parse_digest(reply->body, reply->length, record->seen.image, record->digest, &ignored) != MST_OK)
-      memcpy(record->digest, record->seen.image_id, sizeof record->digest);
-  }
-}
-
-static void
-take_stats(mst_watch *watch, const mst_engine_reply *reply)
-{
-  mst_docker_record *record = mst_book_of_id(&watch->book, reply->subject);
-  mst_docker_usage usage;
-  mst_errctx ignored = {0};
-
-  watch->is_stats_asked = false;
-  if (!record || reply->err != MST_OK || mst_docker_parse_stats(reply->body, reply->length, &usage, &ignored) != MST_OK)
-    return;
-  mst_usage_add(&record->usage, &record->usage_last, &usage);
-  record->usage_last = usage;
-}
-
 /* It takes no new connections: it is about to end, or has. What it still tells is how it stops its containers, so the stream is followed to
  * its end. */
 static void
@@ -392,7 +285,7 @@ begin_end(mst_watch *watch, const char *why)
   watch->is_ending = true;
   watch->ending_at = mst_clock_mono(watch->setup.clock);
   watch->is_up = false;
-  snprintf(watch->reason, sizeof watch->reason, "%s", why);
+  mst_watch_say(watch->reason, why);
   mst_book_daemon_ended(&watch->book);
 }
 
@@ -421,70 +314,22 @@ mst_watch_done(void *opaque, const mst_engine_reply *reply)
     take_missed(watch, reply);
     break;
   case MST_ASK_LIST:
-    take_list(watch, reply);
+    mst_watch_take_list(watch, reply);
     break;
   case MST_ASK_INSPECT:
-    take_inspect(watch, reply);
+    mst_watch_take_inspect(watch, reply);
     break;
   case MST_ASK_IMAGE:
-    take_image(watch, reply);
+    mst_watch_take_image(watch, reply);
     break;
   case MST_ASK_STATS:
-    take_stats(watch, reply);
+    mst_watch_take_stats(watch, reply);
     break;
   case MST_ASK_PING:
     watch->is_ping_asked = false;
     if (reply->err == MST_OK)
       mst_book_confirm(&watch->book, watch->pinged_at);
     break;
-  }
-}
-
-static void
-ask_list(mst_watch *watch, mst_mono now)
-{
-  char path[PATH_BYTES];
-
-  if (!watch->is_list_wanted || watch->is_list_asked || (watch->has_listed && now.ns - watch->listed_at.ns < list_pause_ns))
-    return;
-  snprintf(path, sizeof path, "/v1.%u/containers/json?all=1", watch->api_minor);
-  if (!get(watch, MST_ASK_LIST, "", path, LIST_BYTES, false))
-    return;
-  watch->is_list_wanted = false;
-  watch->is_list_asked = true;
-  watch->listed_at = now;
-}
-
-/* One place is kept free for the list, one for the question whether the daemon takes new connections. */
-static void
-ask_containers(mst_watch *watch, mst_wall now)
-{
-  for (size_t i = 0; i < watch->book.count && mst_engine_free(watch->engine) > 2; i++) {
-    mst_docker_record *record = watch->book.list[i];
-
-    if (!record->is_listed || strlen(record->id) != MST_DOCKER_ID_BYTES)
-      continue;
-    if (mst_book_is_due(record, now)) {
-      if (!ask_about(watch, MST_ASK_INSPECT, record->id, "containers", "json", INSPECT_BYTES))
-        return;
-      record->needs_inspect = false;
-      watch->asked++;
-    } else if (record->is_inspected && !record->digest[0] && record->seen.image_id[0] && !watch->is_image_asked) {
-      watch->is_image_asked = ask_about(watch, MST_ASK_IMAGE, record->seen.image_id, "images", "json", INSPECT_BYTES);
-    }
-  }
-}
-
-/* Figures of those that cannot be measured from here, one after the other: each costs the daemon some milliseconds. */
-static void
-ask_stats(mst_watch *watch)
-{
-  while (!watch->is_stats_asked && watch->stats_next < watch->book.count && mst_engine_free(watch->engine) > 2) {
-    const mst_docker_record *record = watch->book.list[watch->stats_next++];
-
-    if (record->is_listed && record->needs_stats)
-      watch->is_stats_asked = ask_about(watch, MST_ASK_STATS, record->id, "containers",
-                                        watch->api_minor >= 41 ? "stats?stream=false&one-shot=true" : "stats?stream=false", STATS_BYTES);
   }
 }
 
@@ -508,23 +353,10 @@ mst_watch_ask(mst_watch *watch)
   }
   if (!watch->is_ping_asked && mst_book_wants_confirmation(&watch->book, wall)) {
     watch->pinged_at = wall;
-    watch->is_ping_asked = get(watch, MST_ASK_PING, "", "/_ping", SMALL_BYTES, true);
+    watch->is_ping_asked = mst_watch_get(watch, MST_ASK_PING, "", "/_ping", SMALL_BYTES, true);
   }
-  ask_list(watch, now);
+  mst_watch_ask_list(watch, now);
   if (watch->has_listed)
-    ask_containers(watch, wall);
-  ask_stats(watch);
-}
-
-bool
-mst_watch_has_questions(const mst_watch *watch)
-{
-  mst_wall now = mst_clock_wall(watch->setup.clock);
-
-  if (watch->asked > 0 || watch->is_list_wanted)
-    return true;
-  for (size_t i = 0; i < watch->book.count; i++)
-    if (watch->book.list[i]->is_listed && mst_book_is_due(watch->book.list[i], now))
-      return true;
-  return false;
+    mst_watch_ask_containers(watch, wall);
+  mst_watch_ask_stats(watch);
 }

@@ -71,8 +71,24 @@ void mst_watch_line(void *watch, const char *text, size_t length);
 void mst_watch_ended(void *watch, mst_err err, const char *why);
 /* Sends what is to be asked now. */
 void mst_watch_ask(mst_watch *watch);
-bool mst_watch_has_questions(const mst_watch *watch);
+/* The daemon is down: tried again after a pause that grows. why: may be the watch's own reason. */
 void mst_watch_fail(mst_watch *watch, const char *why);
+/* False when it is not sent: too many are under way. */
+bool mst_watch_get(mst_watch *watch, mst_watch_kind kind, const char *subject, const char *path, size_t max_bytes, bool is_fresh);
+bool mst_watch_ignores(const mst_watch *watch, const char *name);
+/* Keeps a text for people, cut at what a sample takes. */
+void mst_watch_say(char ret_text[static MST_REASON_MAX_BYTES + 1], const char *why);
+
+/* watch_containers.c */
+void mst_watch_ask_list(mst_watch *watch, mst_mono now);
+void mst_watch_ask_containers(mst_watch *watch, mst_wall now);
+void mst_watch_ask_stats(mst_watch *watch);
+void mst_watch_take_list(mst_watch *watch, const mst_engine_reply *reply);
+void mst_watch_take_inspect(mst_watch *watch, const mst_engine_reply *reply);
+void mst_watch_take_image(mst_watch *watch, const mst_engine_reply *reply);
+void mst_watch_take_stats(mst_watch *watch, const mst_engine_reply *reply);
+/* Something is to be asked, or its answer is awaited. */
+bool mst_watch_has_questions(const mst_watch *watch);
 
 /* watch_measure.c */
 void mst_watch_measure(mst_watch *watch);

@@ -174,6 +174,8 @@ tell_start(const mst_book *book, mst_docker_record *record, mst_wall at)
 {
   if (record->has_run && (at.ns <= record->started_at.ns || (!record->is_up && at.ns <= record->died_at.ns)))
     return; /* of a life that is over */
+  if (!record->is_up && record->is_death_by_answer && is_within(at, record->seen.started_at, MST_BOOK_QUIET_NS))
+    return; /* it was so short that the answer told of its end already */
 
   bool is_known = record->is_up && record->is_start_by_answer && is_within(at, record->started_at, MST_BOOK_QUIET_NS);
   bool by_hand = is_start_by_hand(record) && !(is_known && record->is_first_life);
@@ -303,6 +305,10 @@ observe_up(const mst_book *book, mst_docker_record *record, mst_wall started_at)
   if (!record->has_run) {
     begin_life(book, record, started_at, true);
   } else if (record->is_up && started_at.ns > record->started_at.ns) {
+    mst_wall died_at = record->seen.finished_at;
+
+    if (died_at.ns > record->started_at.ns && died_at.ns < started_at.ns && is_failure(record))
+      become_unwell(book, record, died_at);
     record->owes_death = true;
     begin_life(book, record, started_at, true);
   } else if (!record->is_up && started_at.ns > record->died_at.ns) {
@@ -315,22 +321,24 @@ observe_down(const mst_book *book, mst_docker_record *record)
 {
   const mst_docker_inspect *seen = &record->seen;
   bool was_seen = record->has_run || record->was_created;
+  /* The end is the kernel's time and the start is put down after it: a life of some milliseconds ends before it begins. */
+  mst_wall died_at = seen->finished_at.ns > seen->started_at.ns ? seen->finished_at : seen->started_at;
 
-  if (seen->finished_at.ns == 0 || seen->finished_at.ns <= record->died_at.ns)
+  if (seen->finished_at.ns == 0 || died_at.ns <= record->died_at.ns)
     return;
   if (record->has_run && !record->is_up)
     count_restart(record); /* it came up and died again unseen */
-  begin_death(record, seen->finished_at, true);
+  begin_death(record, died_at, true);
   record->has_run = true;
   record->exit_code = seen->exit_code;
   record->has_exit_code = true;
   if (record->is_stopping) {
-    hold(record, seen->finished_at);
+    hold(record, died_at);
     record->was_by_hand = true;
   } else if (!was_seen && seen->policy == MST_POLICY_ALWAYS && seen->state == MST_CONTAINER_EXITED) {
     record->was_by_hand = true; /* else the policy would have restarted it; whoever did it, it was before we looked */
   } else if (was_seen && is_failure(record)) {
-    become_unwell(book, record, seen->finished_at);
+    become_unwell(book, record, died_at);
   }
   record->is_stopping = false;
 }

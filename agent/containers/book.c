@@ -11,8 +11,6 @@
 static const int64_t kept_when_gone_ns = 3600 * MST_NS_PER_S;
 /* An answer about a container costs the daemon a millisecond: one that restarts in a loop is not asked about more often. */
 static const int64_t inspect_pause_ns = 500 * MST_NS_PER_MS;
-/* A "restart" follows its "start" within a millisecond, a daemon that ends closes its socket before it stops its containers. */
-static const int64_t held_ns = MST_NS_PER_S;
 
 enum { RECORDS_MAX = 2 * MST_DOCKER_CONTAINERS_MAX /* as many again that are gone */ };
 
@@ -96,8 +94,8 @@ begin_container(mst_docker_record *record, const char *id)
   memcpy(record->id, id, sizeof record->id);
   record->is_inspected = record->is_mapped = false;
   record->digest[0] = '\0';
-  record->was_created = record->has_run = record->is_up = record->is_start_by_answer = record->is_death_by_answer = false;
-  record->owes_death = record->is_stopping = record->was_by_hand = record->was_by_daemon = record->restart_is_told = false;
+  record->was_created = record->has_run = record->is_up = record->is_stopping = false;
+  record->was_by_hand = record->was_by_daemon = record->restart_is_told = false;
   record->started_at = record->died_at = record->killed_at = (mst_wall){0};
   record->restart_count = record->restarts_since = 0;
 }
@@ -241,7 +239,7 @@ mst_book_confirm(mst_book *book, mst_wall asked_at)
   for (size_t i = 0; i < book->count; i++) {
     mst_docker_record *record = book->list[i];
 
-    if (record->held == 0 || record->held_at.ns + held_ns > asked_at.ns)
+    if (record->held == 0 || record->held_at.ns + MST_BOOK_QUIET_NS > asked_at.ns)
       continue;
     record->by_hand += record->held;
     record->held = 0;
@@ -253,7 +251,7 @@ bool
 mst_book_wants_confirmation(const mst_book *book, mst_wall now)
 {
   for (size_t i = 0; i < book->count; i++)
-    if (book->list[i]->held > 0 && book->list[i]->held_at.ns + held_ns <= now.ns)
+    if (book->list[i]->held > 0 && book->list[i]->held_at.ns + MST_BOOK_QUIET_NS <= now.ns)
       return true;
   return false;
 }

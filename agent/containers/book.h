@@ -6,9 +6,10 @@
 
 #include "answers.h"
 
-/* What is known of each container, by name: how it is, and what happened to it so far. Fed with two kinds of observations that may overlap,
- * come late or be missing: events of Docker, and answers about one container. Both say when a life of it began or ended; a life that one of
- * them has told is not counted again when the other tells it. Not thread-safe; reads no clock. */
+/* What is known of each container, by name: how it is, and what happened to it so far. Events of Docker tell of its lives one by one;
+ * answers about the container say how it is, and where events were missed (an interruption, a new daemon) how its last life began or ended.
+ * An answer may overtake events, so what it says of lives is taken only when it has been so for a while. Not thread-safe; reads no clock.
+ */
 
 struct mst_usage_source;
 
@@ -40,12 +41,10 @@ typedef struct mst_docker_record {
   int64_t exit_code;
   /* Its present life, or its last death. */
   bool was_created; /* seen from its creation on */
-  bool has_run, is_first_life, is_up;
+  bool has_run, is_up;
   mst_wall started_at, died_at;
-  bool is_start_by_answer, is_death_by_answer; /* not told by an event yet */
-  bool owes_death;                             /* an answer told of a new life before the event of the death came */
-  uint64_t restart_count;                      /* Docker's own count when it was last compared */
-  uint64_t restarts_since;                     /* what was counted since */
+  uint64_t restart_count;  /* Docker's own count when it was last compared */
+  uint64_t restarts_since; /* what was counted since */
   /* Whose doing it was. */
   mst_wall killed_at;   /* last deadly signal by an API client */
   bool is_stopping;     /* told to stop, and not dead yet */
@@ -94,7 +93,8 @@ mst_err mst_book_inspect(mst_book *book, const mst_docker_inspect *seen, mst_wal
 
 /* The daemon took and answered a new connection begun at asked_at: what API clients seemed to do before was no end of the daemon's. */
 void mst_book_confirm(mst_book *book, mst_wall asked_at);
-/* True when mst_book_confirm would settle something: asked one second after the last doing. */
+/* True when mst_book_confirm would settle something: some seconds after the last doing, when a "restart" behind a "start" would have been
+ * told. */
 bool mst_book_wants_confirmation(const mst_book *book, mst_wall now);
 /* The daemon ended the stream of events: what API clients seemed to do just before was its own doing. */
 void mst_book_daemon_ended(mst_book *book);

@@ -1,8 +1,7 @@
 /* The lives of a container as events and answers tell them: restarts, whose doing they were, and whether it recovered.
  *
- * An answer (GET /containers/ID/json) says when the present life began or the last one ended, an event says it again a moment later; either
- * may come first, and after an interruption the event may be missing. So each beginning and each end is taken from whoever tells it first,
- * and the other is told from a new one by its time: an event is never earlier than what an answer says of the same moment.
+ * Events come in order and tell of each beginning and end. An answer (GET /containers/ID/json) tells of the last ones only; it is believed
+ * in what no event told when all that it says is older than MST_BOOK_QUIET_NS, so that events cannot be on their way any more.
  *
  * Whose doing a restart was, Docker tells only in part. An API client's stop is "kill", "die", "stop"; its kill is "kill", "die"; its
  * restart is "kill", "die", "stop", "start", "restart"; the restart policy's is "die", "start" alone. A start is a client's when the policy
@@ -123,15 +122,6 @@ judge_death(const mst_book *book, mst_docker_record *record, mst_wall at, int64_
 }
 
 static void
-begin_death(mst_docker_record *record, mst_wall at, bool by_answer)
-{
-  record->is_up = record->is_start_by_answer = false;
-  record->is_death_by_answer = by_answer;
-  record->died_at = at;
-  record->was_by_hand = record->was_by_daemon = false;
-}
-
-static void
 count_restart(mst_docker_record *record)
 {
   record->restarts++;
@@ -139,15 +129,12 @@ count_restart(mst_docker_record *record)
 }
 
 static void
-begin_life(const mst_book *book, mst_docker_record *record, mst_wall at, bool by_answer)
+begin_life(const mst_book *book, mst_docker_record *record, mst_wall at)
 {
   mst_book_end_life(record);
-  record->is_first_life = !record->has_run;
   if (record->has_run)
     count_restart(record);
   record->has_run = record->is_up = true;
-  record->is_start_by_answer = by_answer;
-  record->is_death_by_answer = false;
   record->started_at = at;
   if (record->seen.health != MST_HEALTH_NONE)
     record->seen.health = MST_HEALTH_STARTING;
@@ -155,35 +142,39 @@ begin_life(const mst_book *book, mst_docker_record *record, mst_wall at, bool by
     become_well(book, record, at);
 }
 
+static void
+begin_death(mst_docker_record *record, mst_wall at)
+{
+  record->has_run = true;
+  record->is_up = record->was_by_hand = record->was_by_daemon = false;
+  record->died_at = at;
+}
+
 /* Whether an API client started it. */
 static bool
 is_start_by_hand(const mst_docker_record *record)
 {
-  mst_docker_policy policy = record->seen.policy;
-
-  if (!record->has_run || !record->is_inspected || record->restart_is_told)
+  if (!record->has_run || record->restart_is_told)
     return false;
-  if (policy == MST_POLICY_NO)
+  if (record->was_by_hand && !record->was_by_daemon)
     return true;
-  return !record->was_by_daemon &&
-         (record->was_by_hand || (policy == MST_POLICY_ON_FAILURE && record->has_exit_code && record->exit_code == 0));
+  if (!record->is_inspected)
+    return false; /* its policy is not known */
+  if (record->seen.policy == MST_POLICY_NO)
+    return true;
+  return record->seen.policy == MST_POLICY_ON_FAILURE && !record->was_by_daemon && record->has_exit_code && record->exit_code == 0;
 }
 
 static void
 tell_start(const mst_book *book, mst_docker_record *record, mst_wall at)
 {
-  if (record->has_run && (at.ns <= record->started_at.ns || (!record->is_up && at.ns <= record->died_at.ns)))
-    return; /* of a life that is over */
-  if (!record->is_up && record->is_death_by_answer && is_within(at, record->seen.started_at, MST_BOOK_QUIET_NS))
-    return; /* it was so short that the answer told of its end already */
+  bool by_hand = is_start_by_hand(record);
 
-  bool is_known = record->is_up && record->is_start_by_answer && is_within(at, record->started_at, MST_BOOK_QUIET_NS);
-  bool by_hand = is_start_by_hand(record) && !(is_known && record->is_first_life);
-
-  if (is_known)
-    record->is_start_by_answer = false;
-  else
-    begin_life(book, record, at, false);
+  /* Of a life that an answer told of already. */
+  if (record->has_run && (at.ns <= (record->is_up ? record->started_at.ns : record->died_at.ns) ||
+                          (record->is_up && is_within(at, record->started_at, MST_BOOK_QUIET_NS))))
+    return;
+  begin_life(book, record, at);
   if (by_hand) {
     hold(record, at);
     record->held_start = true;
@@ -195,29 +186,13 @@ tell_start(const mst_book *book, mst_docker_record *record, mst_wall at)
 static void
 tell_death(const mst_book *book, mst_docker_record *record, mst_wall at, int64_t exit_code)
 {
-  if (record->is_up && at.ns < record->started_at.ns) {
-    if (record->owes_death)
-      judge_death(book, record, at, exit_code);
-    if (record->owes_death && record->seen.health == MST_HEALTH_NONE)
-      become_well(book, record, record->started_at);
-    record->owes_death = false;
+  if (at.ns <= (record->is_up ? record->started_at.ns : record->died_at.ns))
     return;
-  }
-  if (!record->is_up && record->died_at.ns > 0) {
-    if (record->is_death_by_answer && is_within(at, record->died_at, MST_BOOK_QUIET_NS)) {
-      record->is_death_by_answer = false; /* known already, but not whose doing it was */
-      if (is_within(at, record->killed_at, deadly_ns) && !record->was_by_hand) {
-        hold(record, at);
-        record->was_by_hand = true;
-      }
-      return;
-    }
-    if (at.ns <= record->died_at.ns)
-      return;
+  if (!record->is_up && is_within(at, record->died_at, MST_BOOK_QUIET_NS))
+    return;
+  if (record->has_run && !record->is_up)
     count_restart(record); /* its start was missed */
-  }
-  begin_death(record, at, false);
-  record->has_run = true;
+  begin_death(record, at);
   judge_death(book, record, at, exit_code);
 }
 
@@ -225,8 +200,7 @@ static void
 tell_stop(mst_docker_record *record, mst_wall at)
 {
   if (record->is_up) {
-    if (at.ns > record->started_at.ns)
-      record->is_stopping = true; /* Podman says it before the death */
+    record->is_stopping = true; /* Podman says it before the death */
     return;
   }
   if (!is_within(at, record->died_at, MST_BOOK_QUIET_NS))
@@ -236,6 +210,18 @@ tell_stop(mst_docker_record *record, mst_wall at)
   record->was_by_hand = true;
   if (record->failed_at.ns == record->died_at.ns && !record->is_failure_told)
     record->failed_at = (mst_wall){0}; /* what was told to stop did not fail */
+}
+
+/* Docker says it behind the start, Podman before. */
+static void
+tell_restart(mst_docker_record *record, mst_wall at)
+{
+  if (record->held_start) {
+    record->held--;
+    record->held_start = false;
+  } else if (!record->is_up || !is_within(at, record->started_at, MST_BOOK_QUIET_NS)) {
+    record->restart_is_told = true;
+  }
 }
 
 static void
@@ -274,12 +260,7 @@ mst_book_tell(mst_book *book, mst_docker_record *record, const mst_docker_event 
     tell_kill(record, event);
     break;
   case MST_ACTION_RESTART:
-    if (record->held_start) {
-      record->held--;
-      record->held_start = false;
-    } else if (!record->is_up || !is_within(event->at, record->started_at, MST_BOOK_QUIET_NS)) {
-      record->restart_is_told = true;
-    }
+    tell_restart(record, event->at);
     break;
   case MST_ACTION_OOM:
     record->oom_events++;
@@ -299,21 +280,17 @@ mst_book_tell(mst_book *book, mst_docker_record *record, const mst_docker_event 
   }
 }
 
+/* Lives that no event told of. */
 static void
-observe_up(const mst_book *book, mst_docker_record *record, mst_wall started_at)
+observe_up(const mst_book *book, mst_docker_record *record)
 {
-  if (!record->has_run) {
-    begin_life(book, record, started_at, true);
-  } else if (record->is_up && started_at.ns > record->started_at.ns) {
-    mst_wall died_at = record->seen.finished_at;
+  mst_wall started_at = record->seen.started_at, died_at = record->seen.finished_at;
 
-    if (died_at.ns > record->started_at.ns && died_at.ns < started_at.ns && is_failure(record))
-      become_unwell(book, record, died_at);
-    record->owes_death = true;
-    begin_life(book, record, started_at, true);
-  } else if (!record->is_up && started_at.ns > record->died_at.ns) {
-    begin_life(book, record, started_at, true);
-  }
+  if (started_at.ns == 0 || started_at.ns <= (record->is_up ? record->started_at.ns : record->died_at.ns))
+    return;
+  if (record->is_up && died_at.ns > record->started_at.ns && died_at.ns < started_at.ns && is_failure(record))
+    become_unwell(book, record, died_at);
+  begin_life(book, record, started_at);
 }
 
 static void
@@ -324,23 +301,19 @@ observe_down(const mst_book *book, mst_docker_record *record)
   /* The end is the kernel's time and the start is put down after it: a life of some milliseconds ends before it begins. */
   mst_wall died_at = seen->finished_at.ns > seen->started_at.ns ? seen->finished_at : seen->started_at;
 
-  if (seen->finished_at.ns == 0 || died_at.ns <= record->died_at.ns)
+  if (seen->finished_at.ns == 0 || (!record->is_up && died_at.ns <= record->died_at.ns))
     return;
-  if (record->has_run && !record->is_up)
+  if (record->has_run && seen->started_at.ns > (record->is_up ? record->started_at.ns : record->died_at.ns)) {
+    mst_book_end_life(record);
     count_restart(record); /* it came up and died again unseen */
-  begin_death(record, died_at, true);
-  record->has_run = true;
+  }
+  begin_death(record, died_at);
   record->exit_code = seen->exit_code;
   record->has_exit_code = true;
-  if (record->is_stopping) {
-    hold(record, died_at);
-    record->was_by_hand = true;
-  } else if (!was_seen && seen->policy == MST_POLICY_ALWAYS && seen->state == MST_CONTAINER_EXITED) {
-    record->was_by_hand = true; /* else the policy would have restarted it; whoever did it, it was before we looked */
-  } else if (was_seen && is_failure(record)) {
-    become_unwell(book, record, died_at);
-  }
-  record->is_stopping = false;
+  if (was_seen)
+    judge_death(book, record, died_at, seen->exit_code);
+  else if (seen->policy == MST_POLICY_ALWAYS && seen->state == MST_CONTAINER_EXITED)
+    record->was_by_hand = true; /* else the policy would have restarted it; it was before we looked */
 }
 
 static void
@@ -368,19 +341,24 @@ mst_book_observe(mst_book *book, mst_docker_record *record, mst_wall now)
   const mst_docker_inspect *seen = &record->seen;
   bool is_up = seen->state == MST_CONTAINER_RUNNING || seen->state == MST_CONTAINER_PAUSED;
   mst_wall last = seen->finished_at.ns > seen->started_at.ns ? seen->finished_at : seen->started_at;
-  mst_container_health health = seen->health; /* as it is said, before a new life sets it back */
+  mst_container_health health = seen->health; /* as it is said: a new life sets it back */
 
-  if (is_up && seen->started_at.ns > 0)
-    observe_up(book, record, seen->started_at);
-  else if (!is_up)
+  if (record->needs_inspect)
+    return true; /* something has happened since it was asked */
+  if (is_within(now, last, MST_BOOK_QUIET_NS)) {
+    if (record->is_up && is_up)
+      observe_health(book, record, now);
+    return false;
+  }
+  if (is_up)
+    observe_up(book, record);
+  else
     observe_down(book, record);
   record->seen.health = health;
+  if (record->is_up && is_up)
+    observe_health(book, record, now);
   if (seen->oom_killed && mst_book_oom_kills(record) == record->oom_kills_before)
     record->oom_counted = 1;
-  if (is_up && record->is_up && !record->needs_inspect) /* else something has happened since it was asked */
-    observe_health(book, record, now);
-  if (last.ns > 0 && is_within(now, last, MST_BOOK_QUIET_NS))
-    return false;
 
   uint64_t restarts = seen->restart_count >= record->restart_count ? seen->restart_count - record->restart_count : seen->restart_count;
 

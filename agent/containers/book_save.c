@@ -16,20 +16,9 @@ enum { VERSION = 1 };
 
 #define PLACE(field) offsetof(mst_docker_record, field)
 /* New ones go to the end, with a new VERSION. */
-static const size_t flags[] = {PLACE(has_exit_code),
-                               PLACE(was_created),
-                               PLACE(has_run),
-                               PLACE(is_first_life),
-                               PLACE(is_up),
-                               PLACE(owes_death),
-                               PLACE(is_stopping),
-                               PLACE(is_start_by_answer),
-                               PLACE(is_death_by_answer),
-                               PLACE(was_by_hand),
-                               PLACE(was_by_daemon),
-                               PLACE(restart_is_told),
-                               PLACE(held_start),
-                               PLACE(is_failure_told)};
+static const size_t flags[] = {PLACE(has_exit_code), PLACE(was_created),    PLACE(has_run),       PLACE(is_up),
+                               PLACE(is_stopping),   PLACE(was_by_hand),    PLACE(was_by_daemon), PLACE(restart_is_told),
+                               PLACE(held_start),    PLACE(is_failure_told)};
 static const size_t numbers[] = {
     PLACE(known_since),    PLACE(gone_at),     PLACE(restarts),  PLACE(by_hand),    PLACE(not_recovered), PLACE(oom_kills_before),
     PLACE(oom_events),     PLACE(oom_counted), PLACE(exit_code), PLACE(started_at), PLACE(died_at),       PLACE(restart_count),

@@ -131,7 +131,7 @@ give_errors(mst_emit *emit, const mst_docker_record *record, const char *reason)
     mst_emit_error(emit, &signals[MST_CONTAINER_EXIT_CODE], tags, 1, reason);
   if (record->digest[0])
     mst_emit_error(emit, &signals[MST_CONTAINER_DIGEST], tags, record->seen.image[0] ? 2 : 1, reason);
-  if (record->is_up)
+  if (record->seen.pid > 0)
     mst_emit_error(emit, &signals[MST_CONTAINER_UPTIME], tags, 1, reason);
 }
 
@@ -160,7 +160,7 @@ give_record(mst_emit *emit, const mst_docker_snapshot *snapshot, const mst_docke
       mst_emit_state(emit, health, tags, 1, mst_container_health_name(seen->health));
     give_history(emit, record);
     give_settings(emit, record);
-    if (record->is_up && now.ns > seen->started_at.ns)
+    if (seen->pid > 0 && now.ns > seen->started_at.ns)
       mst_emit_gauge(emit, &mst_docker_signals[MST_CONTAINER_UPTIME], tags, 1, (double)(now.ns - seen->started_at.ns) / 1e9);
   }
   give_usage(emit, tags, &record->usage, record->usage_since);

@@ -153,7 +153,7 @@ make_report(agent *a, mst_session_items *items)
     err = mst_session_define(&a->session, a->sampler, items, &ctx);
   header.definitions = mst_sampler_series_count(a->sampler);
   if (err == MST_OK)
-    err = mst_session_report(&a->session, &a->writer, &header, items, &ctx);
+    err = mst_session_report(&a->session, &a->writer, &header, (mst_bytes){0}, items, &ctx);
   if (err == MST_OK)
     return;
   mst_log(MST_LOG_ERROR, "report-not-made", "reason", ctx.text, NULL);

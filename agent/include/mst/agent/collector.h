@@ -55,7 +55,7 @@ typedef struct mst_option {
 typedef struct mst_collector_env {
   const char *instance; /* what the plan calls this one of several of a kind (a tail's name); "" for the only one. Borrowed until close() */
   mst_bytes saved;      /* what save() gave for the last report of this name and instance that is durable; empty: nothing. For the call */
-  int root_fd;            /* the root below which proc/, sys/, etc/ are opened: "/" or a test's tree */
+  int root_fd;          /* the root below which proc/, sys/, etc/ are opened: "/" or a test's tree */
   const mst_clock *clock; /* borrowed for the life of the collector */
   mst_wall boot_at; /* when this host came up, read once a session so that it never flickers; 0: not known. The start of most counters */
   const mst_option *options;

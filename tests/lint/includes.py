@@ -17,6 +17,7 @@ ALLOWED = {
     r"curl/": ["controller/cli/"],
     r"jansson": ["agent/once", "controller/judge/", "controller/http/", "controller/cli/", "controller/core", "controller/statements/",
                  "controller/ingest/", "controller/runs", "controller/include/mst/controller/", "tests/"],
+    r"pcre2": ["controller/plan_tail.c", "agent/tails/"],
     r"hiredis|mongoc": [],
     r"mst/agent/": ["agent/", "tests/"],
     r"mst/controller/": ["controller/", "tests/"],

@@ -253,7 +253,8 @@ def config_fields(path, name, prefix=""):
             lists.add(prefix + key)
         if sub:
             other = sub.group(1)
-            inner = ("controller/http/config.c", "fields") if other == "mst_http_config_schema" else (path, other.replace("_schema", "_fields"))
+            elsewhere = {"mst_http_config_schema": "controller/http/config.c", "mst_plan_tail_schema": "controller/plan_tail.c"}
+            inner = (elsewhere[other], "fields") if other in elsewhere else (path, other.replace("_schema", "_fields"))
             found |= config_fields(*inner, f"{prefix}{key}{'[]' if 'STRUCT_LIST' in row else ''}.")
         else:
             shown = "(required)" if ".required = true" in row else strings(default.group(1))[0] if default else "(none)"

@@ -142,16 +142,29 @@ save_slot(mst_sampler *sampler, mst_slot *slot, mst_errctx *ctx)
   return err;
 }
 
+/* The series of a collector that does not run. */
+static mst_err
+withhold(const mst_sampler *sampler, const mst_slot *slot, mst_sink *sink, mst_errctx *ctx)
+{
+  const mst_collector_env env = mst_slot_env(sampler, slot);
+  bool is_absent = slot->status == MST_SLOT_ABSENT;
+  mst_errctx why = {0};
+
+  if (!is_absent && slot->kind->withhold && slot->kind->withhold(&env, slot->reason, sink, &why) != MST_OK && sink->failed != MST_OK)
+    return mst_fail(ctx, sink->failed, "collector %s: %s", slot->name, why.text);
+  return mst_sink_write_missing(sink, is_absent ? MST_SAMPLE_ABSENT : MST_SAMPLE_ERROR, slot->reason, ctx);
+}
+
 static mst_err
 run_slot(mst_sampler *sampler, mst_slot *slot, mst_report_writer *writer, mst_errctx *ctx)
 {
   mst_sink sink = {.registry = &sampler->registry, .writer = writer, .run = ++sampler->run, .owner = slot->owner};
   mst_errctx why = {0};
 
-  if (!slot->is_open && mst_clock_mono(sampler->clock).ns >= slot->retry_at.ns)
+  if (!slot->is_open && slot->status != MST_SLOT_FORBIDDEN && mst_clock_mono(sampler->clock).ns >= slot->retry_at.ns)
     mst_slot_open(sampler, slot);
   if (!slot->is_open)
-    return mst_sink_write_missing(&sink, slot->status == MST_SLOT_ABSENT ? MST_SAMPLE_ABSENT : MST_SAMPLE_ERROR, slot->reason, ctx);
+    return withhold(sampler, slot, &sink, ctx);
 
   mst_mono began = mst_clock_mono(sampler->clock);
   mst_err err = slot->collector->sample(slot->state, &sink, &why);
@@ -206,7 +219,7 @@ mst_sampler_tick(mst_sampler *sampler, mst_report_writer *writer, mst_errctx *ct
   for (size_t i = 0; i < sampler->slot_count && err == MST_OK; i++) {
     mst_slot *slot = &sampler->slots[i];
 
-    if (slot->status != MST_SLOT_UNKNOWN && slot->status != MST_SLOT_FORBIDDEN && is_due(slot, now))
+    if (slot->status != MST_SLOT_UNKNOWN && is_due(slot, now))
       err = run_slot(sampler, slot, writer, ctx);
   }
 

@@ -153,16 +153,22 @@ mst_slot_rest(const mst_sampler *sampler, mst_slot *slot)
   slot->retry_at.ns = mst_clock_mono(sampler->clock).ns + retry_ns;
 }
 
+mst_collector_env
+mst_slot_env(const mst_sampler *sampler, const mst_slot *slot)
+{
+  return (mst_collector_env){.root_fd = sampler->root_fd,
+                             .clock = sampler->clock,
+                             .boot_at = sampler->boot_at,
+                             .instance = slot->instance,
+                             .saved = mst_saved_get(&sampler->saved, slot->name),
+                             .options = slot->options,
+                             .option_count = slot->option_count};
+}
+
 void
 mst_slot_open(mst_sampler *sampler, mst_slot *slot)
 {
-  const mst_collector_env env = {.root_fd = sampler->root_fd,
-                                 .clock = sampler->clock,
-                                 .boot_at = sampler->boot_at,
-                                 .instance = slot->instance,
-                                 .saved = mst_saved_get(&sampler->saved, slot->name),
-                                 .options = slot->options,
-                                 .option_count = slot->option_count};
+  const mst_collector_env env = mst_slot_env(sampler, slot);
   mst_errctx why = {0};
   mst_err err = check_options(slot, &why);
 

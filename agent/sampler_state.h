@@ -51,6 +51,8 @@ struct mst_sampler {
 
 /* sampler_slots.c */
 void mst_slot_say(mst_slot *slot, mst_slot_status status, const char *reason);
+/* What the collector is opened with. Borrowed from the slot; saved until the next sample. */
+mst_collector_env mst_slot_env(const mst_sampler *sampler, const mst_slot *slot);
 /* Opens it, or says why not and when it is tried again. */
 void mst_slot_open(mst_sampler *sampler, mst_slot *slot);
 void mst_slot_close(mst_slot *slot);

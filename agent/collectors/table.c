@@ -16,6 +16,7 @@
   X(paging)                                                                                                                                \
   X(pressure)                                                                                                                              \
   X(processes)                                                                                                                             \
+  X(tail)                                                                                                                                  \
   X(uptime)
 
 #define DECLARE(name) extern const mst_collector mst_collector_##name;

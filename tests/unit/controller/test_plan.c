@@ -207,6 +207,24 @@ read_file(const char *file, mst_buf *ret_text)
   cr_assert_eq(mst_file_read(file, ret_text, &ctx), MST_OK, "%s", ctx.text);
 }
 
+/* The agent's options of a tail are those that plan_tail.c gives. */
+static void
+check_tail_options(const char *text)
+{
+  const char *table = strstr(text, "static const mst_option_help options[] = {"), *end = table ? strstr(table, "\n};") : NULL;
+  mst_buf source;
+  size_t count = 0;
+
+  read_file(MST_SOURCE_DIR "/controller/plan_tail.c", &source);
+  for (const char *at = table; at && (at = strstr(at, "\n    {\"")) && at < end; at++, count++) {
+    char literal[64];
+    snprintf(literal, sizeof literal, "\"%.*s\"", (int)strcspn(at + 7, "\""), at + 7);
+    cr_expect(strstr(mst_buf_text(&source), literal), "controller/plan_tail.c never gives the option %s", literal);
+  }
+  cr_expect_geq(count, 15);
+  mst_buf_done(&source);
+}
+
 /* The collector's descriptor: `const mst_collector mst_collector_NAME = { .name = "NAME"`, and its table of options. */
 static bool
 check_source(const char *text, const char *name)
@@ -216,6 +234,10 @@ check_source(const char *text, const char *name)
   snprintf(descriptor, sizeof descriptor, "const mst_collector mst_collector_%s = {", name);
   if (!strstr(text, descriptor))
     return false;
+  if (strcmp(name, "tail") == 0) { /* plans name it by tails: */
+    check_tail_options(text);
+    return false;
+  }
   const mst_known_collector *known = mst_known_collector_find(name);
   cr_assert_not_null(known, "controller/plan_known.c lacks the collector %s", name);
   const char *table = strstr(text, "static const mst_option_help options[] = {");

@@ -349,6 +349,8 @@ begin_anew(mst_follow *follow, mst_file *file, const struct stat *info)
                     .round = follow->round};
 
   *file = fresh;
+  (void)!mst_file_open_fd(follow, file, NULL); /* reading tries again */
+  mst_file_remember(file);
 }
 
 /* The file was truncated, or another took its inode. Adding the copy may move the array: the file is looked up again. */
@@ -357,10 +359,6 @@ take_cut(mst_follow *follow, found *all, mst_file *file, const struct stat *info
 {
   const mst_file cut = *file;
 
-  if (cut.state == MST_FILE_FINISHED) { /* it was gone, and a new file has its inode */
-    mst_follow_drop_file(follow, (size_t)(file - follow->files));
-    return MST_OK;
-  }
   follow->stats.rotations++;
   mst_err err = read_copy(follow, all, &cut, ctx);
   file = known_inode(follow, info);
@@ -385,11 +383,43 @@ static bool
 is_still_same(const mst_file *file, const entry *one)
 {
   int fd = file->fd >= 0 ? file->fd : open_entry(one);
-  bool is_same = fd < 0 || mst_file_is_same(file, fd, (uint64_t)one->info.st_size);
+  /* What became shorter was cut off, even where nothing of it had been read. */
+  bool is_same = fd < 0 || ((uint64_t)one->info.st_size >= file->size && mst_file_is_same(file, fd, (uint64_t)one->info.st_size));
 
   if (fd >= 0 && fd != file->fd)
     close(fd);
   return is_same;
+}
+
+static bool
+has_changed(const mst_file *file, const entry *one)
+{
+  return (uint64_t)one->info.st_size != file->size || mtime_of(&one->info) != file->mtime_ns;
+}
+
+static bool
+is_surely_same(const mst_follow *follow, const mst_file *file, const entry *one)
+{
+  if (!has_changed(file, one) && (follow->has_refreshed || file->state == MST_FILE_HELD))
+    return true;
+  /* A copy counts only as it was; of an empty file nothing is known but its inode, which is its own only while it is open. */
+  return file->state != MST_FILE_HELD && (file->head_bytes > 0 || file->fd >= 0) && is_still_same(file, one);
+}
+
+/* Forgets files that are gone and whose inodes others have now, and copies that are not what they were: they are looked at anew. A live file that
+ * is another now was cut off, see take_known. */
+static void
+drop_replaced(mst_follow *follow, const found *all)
+{
+  for (size_t i = 0; i < all->count; i++) {
+    const entry *one = &all->list[i];
+    mst_file *file = one->kind == MST_SIBLING_COMPRESSED ? NULL : known_inode(follow, &one->info);
+    if (!file || file->state == MST_FILE_LIVE || is_surely_same(follow, file, one))
+      continue;
+    if (file->state == MST_FILE_ROTATED && file->size > file->position)
+      mst_follow_lose(follow, file->path + strlen(follow->root), file->size - file->position, "it was deleted before it was read");
+    mst_follow_drop_file(follow, (size_t)(file - follow->files));
+  }
 }
 
 static void
@@ -414,6 +444,8 @@ take_state(mst_follow *follow, mst_file *file, const entry *one)
   file->mtime_ns = mtime_of(&one->info);
   if (file->state != MST_FILE_FINISHED)
     (void)!mst_file_open_fd(follow, file, &ignored); /* so that it can be read when it is deleted; reading tries again */
+  if (size > file->head_bytes && file->head_bytes < MST_HEAD_BYTES)
+    mst_file_remember(file); /* before it is read: it may be cut off by then */
 }
 
 /* A known file, at the path where it is now. */
@@ -421,17 +453,13 @@ static mst_err
 take_known(mst_follow *follow, found *all, mst_file *file, size_t at, mst_errctx *ctx)
 {
   const entry *one = &all->list[at];
-  bool has_changed = (uint64_t)one->info.st_size != file->size || mtime_of(&one->info) != file->mtime_ns;
 
   file->round = follow->round;
   file->is_unlinked = false;
   set_path(file, one->path);
-  if (file->state == MST_FILE_HELD) {
-    file->size = (uint64_t)one->info.st_size;
-    file->mtime_ns = mtime_of(&one->info);
+  if (file->state == MST_FILE_HELD)
     return MST_OK;
-  }
-  if ((has_changed || !follow->has_refreshed) && !is_still_same(file, one)) {
+  if ((has_changed(file, one) || !follow->has_refreshed) && !is_still_same(file, one)) {
     const struct stat info = one->info; /* the list may move */
     return take_cut(follow, all, file, &info, ctx);
   }
@@ -581,6 +609,7 @@ take_all(mst_follow *follow, found *all, mst_errctx *ctx)
 {
   mst_err err = MST_OK;
 
+  drop_replaced(follow, all);
   /* Known files first: which are new is judged by where these went. */
   for (size_t i = 0; i < all->count && err == MST_OK; i++) {
     /* Nothing is renamed to the name of a compressed file: what has a known inode there is another file. */

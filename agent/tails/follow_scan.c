@@ -1,8 +1,5 @@
-/* What is found where: patterns, siblings, and which of the known files each is. */
-#include <dirent.h>
-#include <errno.h>
+/* Which of the known files each is that was found, and what became of the others. */
 #include <fcntl.h>
-#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,284 +8,27 @@
 
 #include "follow_state.h"
 
-enum { ENTRIES_MAX = 8192 /* names of one scan; a folder with more log files is looked at as far as this */ };
-
-/* One file that a scan found. */
-typedef struct entry {
-  char *path; /* owned */
-  uint32_t family;
-  mst_sibling kind; /* MST_SIBLING_NO: the live file */
-  struct stat info;
-  mst_file *known; /* set when its inode is known; borrowed until files are added */
-} entry;
-
-typedef struct found {
-  entry *list; /* owned */
-  size_t count, capacity;
-} found;
-
-static int64_t
-mtime_of(const struct stat *info)
-{
-  return info->st_mtim.tv_sec * MST_NS_PER_S + info->st_mtim.tv_nsec;
-}
-
 static bool
-is_live(const entry *one)
+is_live(const mst_found_file *one)
 {
   return one->kind == MST_SIBLING_NO;
 }
 
-/* ---- families and files ---- */
-
-mst_err
-mst_follow_add_family(mst_follow *follow, const char *path, uint32_t *ret_family, mst_errctx *ctx)
-{
-  if (follow->family_count == MST_FOLLOW_FAMILIES_MAX)
-    return mst_fail(ctx, MST_ELIMIT, "over %d log files were met: narrow the patterns", MST_FOLLOW_FAMILIES_MAX);
-  if (follow->family_count == follow->family_capacity) {
-    size_t capacity = follow->family_capacity ? follow->family_capacity * 2 : 8;
-    mst_family *families = mst_realloc(follow->families, capacity, sizeof *families);
-    if (!families)
-      return mst_fail(ctx, MST_ENOMEM, "no memory for a log file");
-    follow->families = families;
-    follow->family_capacity = capacity;
-  }
-  char *copy = mst_strdup(path);
-  if (!copy)
-    return mst_fail(ctx, MST_ENOMEM, "no memory for a log file");
-  *ret_family = (uint32_t)follow->family_count;
-  follow->families[follow->family_count++] = (mst_family){.path = copy};
-  return MST_OK;
-}
-
-mst_err
-mst_follow_add_file(mst_follow *follow, const mst_file *file, const char *path, mst_file **ret_file, mst_errctx *ctx)
-{
-  if (follow->file_count == follow->file_capacity) {
-    size_t capacity = follow->file_capacity ? follow->file_capacity * 2 : 8;
-    mst_file *files = mst_realloc(follow->files, capacity, sizeof *files);
-    if (!files)
-      return mst_fail(ctx, MST_ENOMEM, "no memory for a log file");
-    follow->files = files;
-    follow->file_capacity = capacity;
-  }
-  char *copy = mst_strdup(path);
-  if (!copy)
-    return mst_fail(ctx, MST_ENOMEM, "no memory for a log file");
-  mst_file *added = &follow->files[follow->file_count++];
-  *added = *file;
-  added->path = copy;
-  *ret_file = added;
-  return MST_OK;
-}
-
-void
-mst_follow_drop_file(mst_follow *follow, size_t index)
-{
-  mst_file_close_fd(&follow->files[index]);
-  mst_free(follow->files[index].path);
-  memmove(&follow->files[index], &follow->files[index + 1], (follow->file_count - index - 1) * sizeof *follow->files);
-  follow->file_count--;
-}
-
-/* ---- listing ---- */
-
-static void
-free_found(found *all)
-{
-  for (size_t i = 0; i < all->count; i++)
-    mst_free(all->list[i].path);
-  mst_free(all->list);
-}
-
-/* A path that is met again, or an inode that another path has already, counts once; the live path of a family goes before its other names.
- */
-static mst_err
-note_entry(found *all, const char *path, uint32_t family, mst_sibling kind, const struct stat *info, mst_errctx *ctx)
-{
-  for (size_t i = 0; i < all->count; i++)
-    if (all->list[i].info.st_ino == info->st_ino && all->list[i].info.st_dev == info->st_dev)
-      return MST_OK;
-  if (all->count == ENTRIES_MAX)
-    return MST_OK;
-  if (all->count == all->capacity) {
-    size_t capacity = all->capacity ? all->capacity * 2 : 32;
-    entry *list = mst_realloc(all->list, capacity, sizeof *list);
-    if (!list)
-      return mst_fail(ctx, MST_ENOMEM, "no memory for the names of log files");
-    all->list = list;
-    all->capacity = capacity;
-  }
-  char *copy = mst_strdup(path);
-  if (!copy)
-    return mst_fail(ctx, MST_ENOMEM, "no memory for the name of a log file");
-  all->list[all->count++] = (entry){.path = copy, .family = family, .kind = kind, .info = *info};
-  return MST_OK;
-}
-
-static bool
-splits(const char *path, size_t *ret_folder_bytes)
-{
-  const char *slash = strrchr(path, '/');
-
-  *ret_folder_bytes = slash ? (size_t)(slash - path) : 0;
-  return slash != NULL;
-}
-
-/* Whether path is a rotated or compressed name of that live path. */
-static bool
-is_sibling_path(const char *live, const char *path)
-{
-  size_t left, right;
-
-  if (!splits(live, &left) || !splits(path, &right) || left != right || memcmp(live, path, left) != 0)
-    return false;
-  mst_sibling kind = mst_sibling_of(live + left + 1, path + right + 1);
-  return kind == MST_SIBLING_ROTATED || kind == MST_SIBLING_COMPRESSED;
-}
-
-static uint32_t
-family_of(const mst_follow *follow, const char *path)
-{
-  for (uint32_t i = 0; i < follow->family_count; i++)
-    if (strcmp(follow->families[i].path, path) == 0)
-      return i;
-  return UINT32_MAX;
-}
-
-static bool
-is_some_sibling(const mst_follow *follow, const glob_t *fits, const char *path)
-{
-  for (uint32_t i = 0; i < follow->family_count; i++)
-    if (is_sibling_path(follow->families[i].path, path))
-      return true;
-  for (size_t i = 0; i < fits->gl_pathc; i++)
-    if (is_sibling_path(fits->gl_pathv[i], path))
-      return true;
-  return false;
-}
-
-static mst_err
-list_live(mst_follow *follow, size_t number, found *all, mst_errctx *ctx)
-{
-  const char *pattern = follow->globs[number];
-  glob_t fits = {0};
-  int failed = glob(pattern, GLOB_NOSORT, NULL, &fits);
-  mst_err err = failed == GLOB_NOSPACE ? mst_fail(ctx, MST_ENOMEM, "no memory for the names of log files") : MST_OK;
-
-  for (size_t i = 0; failed == 0 && err == MST_OK && i < fits.gl_pathc; i++) {
-    const char *path = fits.gl_pathv[i];
-    uint32_t family = family_of(follow, path);
-    struct stat info;
-    if ((family == UINT32_MAX && is_some_sibling(follow, &fits, path)) || stat(path, &info) < 0 || !S_ISREG(info.st_mode))
-      continue;
-    if (family == UINT32_MAX) {
-      err = mst_follow_add_family(follow, path, &family, ctx);
-      if (err == MST_OK)
-        follow->families[family].is_first = !follow->has_refreshed && !(follow->known_globs >> number & 1);
-    }
-    if (err == MST_OK) {
-      follow->families[family].is_there = true;
-      err = note_entry(all, path, family, MST_SIBLING_NO, &info, ctx);
-    }
-  }
-  globfree(&fits);
-  return err;
-}
-
-static mst_file *
-known_inode(mst_follow *follow, const struct stat *info)
-{
-  for (size_t i = 0; i < follow->file_count; i++)
-    if (follow->files[i].ino == info->st_ino && follow->files[i].dev == info->st_dev)
-      return &follow->files[i];
-  return NULL;
-}
-
-/* The names in the folder are what they were: its rotated files are where they were. */
-static mst_err
-note_known(mst_follow *follow, uint32_t family, found *all, mst_errctx *ctx)
-{
-  mst_err err = MST_OK;
-
-  for (size_t i = 0; i < follow->file_count && err == MST_OK; i++) {
-    mst_file *file = &follow->files[i];
-    struct stat info;
-    if (file->family != family || file->state == MST_FILE_LIVE || file->is_unlinked)
-      continue;
-    if (file->state == MST_FILE_ROTATED && stat(file->path, &info) == 0 && info.st_ino == file->ino && info.st_dev == file->dev)
-      err = note_entry(all, file->path, family, MST_SIBLING_ROTATED, &info, ctx);
-    else if (file->state != MST_FILE_ROTATED)
-      file->round = follow->round;
-  }
-  return err;
-}
-
-/* Whether names in the folder may have changed since they were listed. A time that is younger than two seconds may stand for two changes.
- */
-static bool
-has_folder_changed(mst_follow *follow, mst_family *family, const char *folder)
-{
-  struct stat info;
-
-  if (stat(folder, &info) < 0)
-    return true;
-  bool is_same = mtime_of(&info) == family->folder_mtime_ns;
-  bool is_old = mst_clock_wall(follow->setup.clock).ns - mtime_of(&info) > 2 * MST_NS_PER_S;
-  family->folder_mtime_ns = is_old ? mtime_of(&info) : 0;
-  return !is_same;
-}
-
-static mst_err
-list_siblings(mst_follow *follow, uint32_t family, bool is_forced, found *all, mst_errctx *ctx)
-{
-  const char *live = follow->families[family].path;
-  char path[4096];
-  size_t folder_bytes = 0;
-  mst_err err = MST_OK;
-
-  if (!splits(live, &folder_bytes) || folder_bytes >= sizeof path)
-    return MST_OK;
-  snprintf(path, sizeof path, "%.*s", folder_bytes ? (int)folder_bytes : 1, folder_bytes ? live : "/");
-  if (!has_folder_changed(follow, &follow->families[family], path) && !is_forced)
-    return note_known(follow, family, all, ctx);
-  follow->families[family].is_listed = true;
-  DIR *folder = opendir(path);
-  if (!folder)
-    return MST_OK; /* the folder went too */
-  follow->families[family].rotated = 0;
-  for (const struct dirent *name = readdir(folder); name && err == MST_OK; name = readdir(folder)) {
-    mst_sibling kind = mst_sibling_of(live + folder_bytes + 1, name->d_name);
-    struct stat info;
-    if (kind == MST_SIBLING_NO || fstatat(dirfd(folder), name->d_name, &info, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(info.st_mode) ||
-        snprintf(path, sizeof path, "%.*s/%s", (int)folder_bytes, live, name->d_name) >= (int)sizeof path ||
-        family_of(follow, path) != UINT32_MAX)
-      continue;
-    follow->families[family].rotated += kind != MST_SIBLING_OTHER;
-    err = note_entry(all, path, family, kind, &info, ctx);
-  }
-  closedir(folder);
-  return err;
-}
-
-/* ---- which of the known files each is ---- */
-
 static int
-open_entry(const entry *one)
+open_entry(const mst_found_file *one)
 {
   return open(one->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
 /* The sibling that begins as the file that was cut did, and has what was read of it: the longest such. -1: there is none. */
 static ssize_t
-find_copy(mst_follow *follow, const found *all, const mst_file *cut)
+find_copy(mst_follow *follow, const mst_found *all, const mst_file *cut)
 {
   ssize_t best = -1;
 
   for (size_t i = 0; cut->head_bytes > 0 && i < all->count; i++) {
-    const entry *one = &all->list[i];
-    const mst_file *held = known_inode(follow, &one->info);
+    const mst_found_file *one = &all->list[i];
+    const mst_file *held = mst_follow_known(follow, &one->info);
     if (one->family != cut->family || is_live(one) || one->kind == MST_SIBLING_COMPRESSED || (held && held->state != MST_FILE_HELD))
       continue;
     int fd = open_entry(one);
@@ -303,9 +43,9 @@ find_copy(mst_follow *follow, const found *all, const mst_file *cut)
 
 /* What was not read of it stands in a copy, or is lost. */
 static mst_err
-read_copy(mst_follow *follow, found *all, const mst_file *cut, mst_errctx *ctx)
+read_copy(mst_follow *follow, mst_found *all, const mst_file *cut, mst_errctx *ctx)
 {
-  mst_err err = follow->families[cut->family].is_listed ? MST_OK : list_siblings(follow, cut->family, true, all, ctx);
+  mst_err err = follow->families[cut->family].is_listed ? MST_OK : mst_follow_list_siblings(follow, cut->family, true, all, ctx);
   ssize_t at = err == MST_OK ? find_copy(follow, all, cut) : -1;
 
   if (err != MST_OK)
@@ -315,13 +55,13 @@ read_copy(mst_follow *follow, found *all, const mst_file *cut, mst_errctx *ctx)
                     "it was cut off or replaced, and there is no copy of it");
     return MST_OK;
   }
-  const entry *one = &all->list[at];
-  mst_file *held = known_inode(follow, &one->info);
+  const mst_found_file *one = &all->list[at];
+  mst_file *held = mst_follow_known(follow, &one->info);
   mst_file copy = *cut;
   copy.dev = one->info.st_dev;
   copy.ino = one->info.st_ino;
   copy.size = (uint64_t)one->info.st_size;
-  copy.mtime_ns = mtime_of(&one->info);
+  copy.mtime_ns = mst_mtime_of(&one->info);
   copy.state = MST_FILE_ROTATED;
   copy.fd = -1;
   copy.round = follow->round;
@@ -343,7 +83,7 @@ begin_anew(mst_follow *follow, mst_file *file, const struct stat *info)
                     .family = file->family,
                     .state = file->state,
                     .size = (uint64_t)info->st_size,
-                    .mtime_ns = mtime_of(info),
+                    .mtime_ns = mst_mtime_of(info),
                     .fd = file->fd,
                     .changed = mst_clock_mono(follow->setup.clock),
                     .round = follow->round};
@@ -355,13 +95,13 @@ begin_anew(mst_follow *follow, mst_file *file, const struct stat *info)
 
 /* The file was truncated, or another took its inode. Adding the copy may move the array: the file is looked up again. */
 static mst_err
-take_cut(mst_follow *follow, found *all, mst_file *file, const struct stat *info, mst_errctx *ctx)
+take_cut(mst_follow *follow, mst_found *all, mst_file *file, const struct stat *info, mst_errctx *ctx)
 {
   const mst_file cut = *file;
 
   follow->stats.rotations++;
   mst_err err = read_copy(follow, all, &cut, ctx);
-  file = known_inode(follow, info);
+  file = mst_follow_known(follow, info);
   if (file)
     begin_anew(follow, file, info);
   return err;
@@ -380,7 +120,7 @@ set_path(mst_file *file, const char *path)
 }
 
 static bool
-is_still_same(const mst_file *file, const entry *one)
+is_still_same(const mst_file *file, const mst_found_file *one)
 {
   int fd = file->fd >= 0 ? file->fd : open_entry(one);
   /* What became shorter was cut off, even where nothing of it had been read. */
@@ -392,13 +132,13 @@ is_still_same(const mst_file *file, const entry *one)
 }
 
 static bool
-has_changed(const mst_file *file, const entry *one)
+has_changed(const mst_file *file, const mst_found_file *one)
 {
-  return (uint64_t)one->info.st_size != file->size || mtime_of(&one->info) != file->mtime_ns;
+  return (uint64_t)one->info.st_size != file->size || mst_mtime_of(&one->info) != file->mtime_ns;
 }
 
 static bool
-is_surely_same(const mst_follow *follow, const mst_file *file, const entry *one)
+is_surely_same(const mst_follow *follow, const mst_file *file, const mst_found_file *one)
 {
   if (!has_changed(file, one) && (follow->has_refreshed || file->state == MST_FILE_HELD))
     return true;
@@ -406,14 +146,14 @@ is_surely_same(const mst_follow *follow, const mst_file *file, const entry *one)
   return file->state != MST_FILE_HELD && (file->head_bytes > 0 || file->fd >= 0) && is_still_same(file, one);
 }
 
-/* Forgets files that are gone and whose inodes others have now, and copies that are not what they were: they are looked at anew. A live file that
- * is another now was cut off, see take_known. */
+/* Forgets files that are gone and whose inodes others have now, and copies that are not what they were: they are looked at anew. A live
+ * file that is another now was cut off, see take_known. */
 static void
-drop_replaced(mst_follow *follow, const found *all)
+drop_replaced(mst_follow *follow, const mst_found *all)
 {
   for (size_t i = 0; i < all->count; i++) {
-    const entry *one = &all->list[i];
-    mst_file *file = one->kind == MST_SIBLING_COMPRESSED ? NULL : known_inode(follow, &one->info);
+    const mst_found_file *one = &all->list[i];
+    mst_file *file = one->kind == MST_SIBLING_COMPRESSED ? NULL : mst_follow_known(follow, &one->info);
     if (!file || file->state == MST_FILE_LIVE || is_surely_same(follow, file, one))
       continue;
     if (file->state == MST_FILE_ROTATED && file->size > file->position)
@@ -423,7 +163,7 @@ drop_replaced(mst_follow *follow, const found *all)
 }
 
 static void
-take_state(mst_follow *follow, mst_file *file, const entry *one)
+take_state(mst_follow *follow, mst_file *file, const mst_found_file *one)
 {
   const uint64_t size = (uint64_t)one->info.st_size;
   mst_errctx ignored = {0};
@@ -441,7 +181,7 @@ take_state(mst_follow *follow, mst_file *file, const entry *one)
       file->state = MST_FILE_ROTATED; /* its writer has it open still */
   }
   file->size = size;
-  file->mtime_ns = mtime_of(&one->info);
+  file->mtime_ns = mst_mtime_of(&one->info);
   if (file->state != MST_FILE_FINISHED)
     (void)!mst_file_open_fd(follow, file, &ignored); /* so that it can be read when it is deleted; reading tries again */
   if (size > file->head_bytes && file->head_bytes < MST_HEAD_BYTES)
@@ -450,9 +190,9 @@ take_state(mst_follow *follow, mst_file *file, const entry *one)
 
 /* A known file, at the path where it is now. */
 static mst_err
-take_known(mst_follow *follow, found *all, mst_file *file, size_t at, mst_errctx *ctx)
+take_known(mst_follow *follow, mst_found *all, mst_file *file, size_t at, mst_errctx *ctx)
 {
-  const entry *one = &all->list[at];
+  const mst_found_file *one = &all->list[at];
 
   file->round = follow->round;
   file->is_unlinked = false;
@@ -481,7 +221,7 @@ is_prefix(int fd, int other, uint64_t size)
 
 /* Whether it is the beginning of the live file of its family, which is whole: a copy that is being made, or was. */
 static bool
-is_copy_of_live(const mst_follow *follow, const entry *one)
+is_copy_of_live(const mst_follow *follow, const mst_found_file *one)
 {
   bool is_copy = false;
 
@@ -509,22 +249,23 @@ open_count(const mst_follow *follow)
 
 /* A compressed sibling that was written to after all that was read of its family holds what was never seen. */
 static void
-look_at_compressed(mst_follow *follow, const entry *one)
+look_at_compressed(mst_follow *follow, const mst_found_file *one)
 {
   mst_family *family = &follow->families[one->family];
 
-  if (family->is_first || family->read_mtime_ns == 0 || mtime_of(&one->info) <= family->read_mtime_ns || known_inode(follow, &one->info))
+  if (family->is_first || family->read_mtime_ns == 0 || mst_mtime_of(&one->info) <= family->read_mtime_ns ||
+      mst_follow_known(follow, &one->info))
     return;
   for (size_t i = 0; i < follow->file_count; i++) /* being compressed: the file itself is there still */
     if (follow->files[i].family == one->family && follow->files[i].state != MST_FILE_LIVE &&
-        follow->files[i].mtime_ns >= mtime_of(&one->info))
+        follow->files[i].mtime_ns >= mst_mtime_of(&one->info))
       return;
-  family->read_mtime_ns = mtime_of(&one->info);
+  family->read_mtime_ns = mst_mtime_of(&one->info);
   mst_follow_lose(follow, one->path + strlen(follow->root), 0, "it was compressed before it was read");
 }
 
 static mst_err
-take_new(mst_follow *follow, const entry *one, mst_errctx *ctx)
+take_new(mst_follow *follow, const mst_found_file *one, mst_errctx *ctx)
 {
   const mst_family *family = &follow->families[one->family];
   mst_file file = {.dev = one->info.st_dev,
@@ -532,7 +273,7 @@ take_new(mst_follow *follow, const entry *one, mst_errctx *ctx)
                    .family = one->family,
                    .state = is_live(one) ? MST_FILE_LIVE : MST_FILE_ROTATED,
                    .size = (uint64_t)one->info.st_size,
-                   .mtime_ns = mtime_of(&one->info),
+                   .mtime_ns = mst_mtime_of(&one->info),
                    .fd = -1,
                    .changed = mst_clock_mono(follow->setup.clock),
                    .round = follow->round};
@@ -542,7 +283,7 @@ take_new(mst_follow *follow, const entry *one, mst_errctx *ctx)
     return MST_OK;
   if (!is_live(one)) {
     /* What lay beside it when it was met is not read; nor what is older than what was read, which was known once. */
-    if (family->is_first || mtime_of(&one->info) < family->read_mtime_ns) {
+    if (family->is_first || mst_mtime_of(&one->info) < family->read_mtime_ns) {
       file.state = MST_FILE_FINISHED;
       file.position = file.searched = file.size;
     } else if (is_copy_of_live(follow, one)) {
@@ -605,7 +346,7 @@ look_at_vanished(mst_follow *follow)
 }
 
 static mst_err
-take_all(mst_follow *follow, found *all, mst_errctx *ctx)
+take_all(mst_follow *follow, mst_found *all, mst_errctx *ctx)
 {
   mst_err err = MST_OK;
 
@@ -613,15 +354,15 @@ take_all(mst_follow *follow, found *all, mst_errctx *ctx)
   /* Known files first: which are new is judged by where these went. */
   for (size_t i = 0; i < all->count && err == MST_OK; i++) {
     /* Nothing is renamed to the name of a compressed file: what has a known inode there is another file. */
-    mst_file *file = all->list[i].kind == MST_SIBLING_COMPRESSED ? NULL : known_inode(follow, &all->list[i].info);
+    mst_file *file = all->list[i].kind == MST_SIBLING_COMPRESSED ? NULL : mst_follow_known(follow, &all->list[i].info);
     if (file && file->round != follow->round)
       err = take_known(follow, all, file, i, ctx);
   }
   for (size_t i = 0; i < all->count && err == MST_OK; i++) {
-    const entry *one = &all->list[i];
+    const mst_found_file *one = &all->list[i];
     if (one->kind == MST_SIBLING_COMPRESSED)
       look_at_compressed(follow, one);
-    else if (!known_inode(follow, &one->info))
+    else if (!mst_follow_known(follow, &one->info))
       err = take_new(follow, one, ctx);
   }
   return err;
@@ -648,7 +389,7 @@ sum_up(mst_follow *follow)
 mst_err
 mst_follow_scan(mst_follow *follow, mst_errctx *ctx)
 {
-  found all = {0};
+  mst_found all = {0};
   mst_err err = MST_OK;
 
   follow->round++;
@@ -657,14 +398,14 @@ mst_follow_scan(mst_follow *follow, mst_errctx *ctx)
   for (size_t i = 0; i < follow->family_count; i++)
     follow->families[i].is_there = follow->families[i].is_listed = false;
   for (size_t i = 0; i < follow->glob_count && err == MST_OK; i++)
-    err = list_live(follow, i, &all, ctx);
+    err = mst_follow_list_live(follow, i, &all, ctx);
   for (uint32_t i = 0; i < follow->family_count && err == MST_OK; i++)
-    err = list_siblings(follow, i, false, &all, ctx);
+    err = mst_follow_list_siblings(follow, i, false, &all, ctx);
   if (err == MST_OK)
     err = take_all(follow, &all, ctx);
   if (err == MST_OK)
     look_at_vanished(follow);
-  free_found(&all);
+  mst_found_done(&all);
   sum_up(follow);
   if (err != MST_OK)
     return err;

@@ -85,7 +85,30 @@ typedef enum mst_sibling { MST_SIBLING_NO, MST_SIBLING_ROTATED, MST_SIBLING_COMP
  * only a file that is known already is followed there. Pure. */
 mst_sibling mst_sibling_of(const char *live, const char *name);
 
-/* follow_scan.c */
+/* follow_list.c: what is there. */
+/* One file that a scan found. */
+typedef struct mst_found_file {
+  char *path; /* owned */
+  uint32_t family;
+  mst_sibling kind; /* MST_SIBLING_NO: the live file */
+  struct stat info;
+} mst_found_file;
+
+typedef struct mst_found {
+  mst_found_file *list; /* owned */
+  size_t count, capacity;
+} mst_found;
+
+void mst_found_done(mst_found *all);
+int64_t mst_mtime_of(const struct stat *info);
+/* The known file of that inode; NULL when there is none. Borrowed until files are added or dropped. */
+mst_file *mst_follow_known(mst_follow *follow, const struct stat *info);
+/* Adds the files that pattern `number` fits, and families for those that are new. */
+mst_err mst_follow_list_live(mst_follow *follow, size_t number, mst_found *all, mst_errctx *ctx) MST_MUST_USE;
+/* Adds the siblings of a family: all that are in its folder, or the known ones where names in it have not changed, unless is_forced. */
+mst_err mst_follow_list_siblings(mst_follow *follow, uint32_t family, bool is_forced, mst_found *all, mst_errctx *ctx) MST_MUST_USE;
+
+/* follow_scan.c: which of the known files each is. */
 mst_err mst_follow_scan(mst_follow *follow, mst_errctx *ctx) MST_MUST_USE;
 mst_err mst_follow_add_family(mst_follow *follow, const char *path, uint32_t *ret_family, mst_errctx *ctx) MST_MUST_USE;
 mst_err mst_follow_add_file(mst_follow *follow, const mst_file *file, const char *path, mst_file **ret_file, mst_errctx *ctx) MST_MUST_USE;

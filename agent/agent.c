@@ -304,20 +304,39 @@ open_identity(agent *a, mst_errctx *ctx)
   return err;
 }
 
+/* Follows from the host's own key, so that it stays the same over restarts and nobody else has it. An Ed25519 signature is a function of
+ * key and message (RFC 8032 section 5.1.6), and this one is never given away. */
+static mst_err
+derive_fingerprint_key(const mst_key *key, uint8_t ret_key[static 32], mst_errctx *ctx)
+{
+  uint8_t signature[MST_SIGNATURE_BYTES];
+  mst_err err = mst_key_sign(key, "muster/1/fingerprint-key", "", 0, signature, ctx);
+
+  if (err == MST_OK) {
+    mst_digest digest = mst_digest_of("muster/1/fingerprint-key", signature, sizeof signature);
+    memcpy(ret_key, digest.bytes, 32);
+  }
+  return err;
+}
+
 static mst_err
 open_sampler(agent *a, mst_bytes saved, mst_errctx *ctx)
 {
+  uint8_t fingerprint_key[32] = {0};
   const mst_sampler_setup setup = {
       .root = a->config->root,
       .clock = a->clock,
       .forbidden = (const char *const *)a->config->forbid.collectors.items,
       .forbidden_count = a->config->forbid.collectors.count,
+      .fingerprint_key = fingerprint_key,
       .saved = saved,
   };
   mst_sampler_setup anew = setup;
   mst_errctx why = {0};
 
-  mst_err err = mst_sampler_create(&setup, &a->sampler, &why);
+  mst_err err = derive_fingerprint_key(a->key, fingerprint_key, &why);
+  if (err == MST_OK)
+    err = mst_sampler_create(&setup, &a->sampler, &why);
   if (err == MST_EMALFORMED) {
     mst_log(MST_LOG_ERROR, "saved-state-ignored", "reason", why.text, "now", "collectors begin anew", NULL);
     anew.saved = (mst_bytes){0};

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <mst/common/alloc.h>
+#include <mst/common/key.h>
 
 #include "collectors/boot.h"
 #include "sampler_state.h"
@@ -65,6 +66,10 @@ mst_sampler_create(const mst_sampler_setup *setup, mst_sampler **ret_sampler, ms
   if (!sampler)
     return mst_fail(ctx, MST_ENOMEM, "no memory for the sampler");
   sampler->clock = setup->clock;
+  if (setup->fingerprint_key)
+    memcpy(sampler->fingerprint_key, setup->fingerprint_key, sizeof sampler->fingerprint_key);
+  else
+    mst_random_bytes(sampler->fingerprint_key, sizeof sampler->fingerprint_key);
   sampler->collectors = setup->collectors ? setup->collectors : mst_collectors;
   sampler->collector_count = setup->collectors ? setup->collector_count : mst_collectors_count;
   sampler->root_fd = open(setup->root, O_PATH | O_DIRECTORY | O_CLOEXEC);

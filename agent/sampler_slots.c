@@ -161,6 +161,7 @@ mst_slot_env(const mst_sampler *sampler, const mst_slot *slot)
                              .boot_at = sampler->boot_at,
                              .instance = slot->instance,
                              .saved = mst_saved_get(&sampler->saved, slot->name),
+                             .fingerprint_key = sampler->fingerprint_key,
                              .options = slot->options,
                              .option_count = slot->option_count};
 }

@@ -47,6 +47,7 @@ struct mst_sampler {
   uint8_t own_owner;
   mst_registry registry;
   mst_saved_set saved;
+  uint8_t fingerprint_key[32];
 };
 
 /* sampler_slots.c */

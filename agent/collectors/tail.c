@@ -59,35 +59,47 @@ is_on(const mst_collector_env *env, const char *key)
   return !option || option->value_count != 1 || option->values[0][0] != 'f';
 }
 
+static void
+miss(mst_emit *emit, int signal, const mst_tag tags[static 2], size_t tag_count, bool is_absent, const char *reason)
+{
+  (is_absent ? mst_emit_absent : mst_emit_error)(emit, &mst_tail_signals[signal], tags, tag_count, reason);
+}
+
 mst_err
-mst_tail_withhold(const mst_collector_env *env, const char *reason, mst_sink *sink, mst_errctx *ctx)
+mst_tail_miss(const mst_collector_env *env, bool is_absent, const char *reason, mst_sink *sink, mst_errctx *ctx)
 {
   const mst_option *rules = mst_collector_option(env, "rule_names");
   mst_emit emit = {.sink = sink, .ctx = ctx};
   mst_tag tags[] = {{"log", env->instance}, {"rule", "secret"}};
 
-  mst_emit_error(&emit, &mst_tail_signals[MST_TAIL_BYTES], tags, 1, reason);
+  miss(&emit, MST_TAIL_BYTES, tags, 1, is_absent, reason);
   if (is_on(env, "secrets"))
-    mst_emit_error(&emit, &mst_tail_signals[MST_TAIL_RECORDS], tags, 2, reason);
+    miss(&emit, MST_TAIL_RECORDS, tags, 2, is_absent, reason);
   tags[1].value = "pii";
   if (is_on(env, "pii"))
-    mst_emit_error(&emit, &mst_tail_signals[MST_TAIL_RECORDS], tags, 2, reason);
+    miss(&emit, MST_TAIL_RECORDS, tags, 2, is_absent, reason);
   for (size_t i = 0; rules && i < rules->value_count; i++) {
     tags[1].value = rules->values[i];
-    mst_emit_error(&emit, &mst_tail_signals[MST_TAIL_RECORDS], tags, 2, reason);
+    miss(&emit, MST_TAIL_RECORDS, tags, 2, is_absent, reason);
   }
   tags[1].key = "level";
   for (const char *const *level = mst_tail_levels; *level; level++) {
     tags[1].value = *level;
-    mst_emit_error(&emit, &mst_tail_signals[MST_TAIL_RECORDS], tags, 2, reason);
+    miss(&emit, MST_TAIL_RECORDS, tags, 2, is_absent, reason);
   }
   tags[1].key = "what";
   for (const char *const *check = mst_tail_checks; *check; check++) {
     tags[1].value = *check;
-    mst_emit_error(&emit, &mst_tail_signals[MST_TAIL_CHECKED], tags, 2, reason);
-    mst_emit_error(&emit, &mst_tail_signals[MST_TAIL_PASSED], tags, 2, reason);
+    miss(&emit, MST_TAIL_CHECKED, tags, 2, is_absent, reason);
+    miss(&emit, MST_TAIL_PASSED, tags, 2, is_absent, reason);
   }
   return emit.err;
+}
+
+static mst_err
+withhold(const mst_collector_env *env, const char *reason, mst_sink *sink, mst_errctx *ctx)
+{
+  return mst_tail_miss(env, false, reason, sink, ctx);
 }
 
 const mst_collector mst_collector_tail = {
@@ -98,6 +110,6 @@ const mst_collector mst_collector_tail = {
     .signal_count = MST_TAIL_SIGNALS,
     .options = options,
     .option_count = sizeof options / sizeof options[0],
-    .withhold = mst_tail_withhold,
+    .withhold = withhold,
     .module = "tails",
 };

@@ -224,3 +224,12 @@ const mst_secret_pattern mst_secret_patterns[] = {
     PERSONAL("us-ssn", "(?:^|[^0-9A-Za-z-])([0-9]{3}-[0-9]{2}-[0-9]{4})(?:[^0-9A-Za-z-]|$)", is_ssn),
 };
 const size_t mst_secret_pattern_count = sizeof mst_secret_patterns / sizeof mst_secret_patterns[0];
+
+const char *
+mst_scan_pattern_name(const char *name)
+{
+  for (size_t i = 0; i < mst_secret_pattern_count; i++)
+    if (strcmp(mst_secret_patterns[i].name, name) == 0)
+      return mst_secret_patterns[i].name;
+  return NULL;
+}

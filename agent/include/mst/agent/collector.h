@@ -44,6 +44,10 @@ mst_err mst_sink_distribution(mst_sink *sink, const mst_signal *signal, const ms
 mst_err mst_sink_error(mst_sink *sink, const mst_signal *signal, const mst_tag *tags, size_t tag_count, const char *reason,
                        mst_errctx *ctx) MST_MUST_USE;
 
+/* A thing that is not there just now: what it gives is not missing but has no value. */
+mst_err mst_sink_absent(mst_sink *sink, const mst_signal *signal, const mst_tag *tags, size_t tag_count, const char *reason,
+                        mst_errctx *ctx) MST_MUST_USE;
+
 /* Options of a collector as the plan gives them: key -> values. Owned by whoever made them; borrowed from open() until close() has
  * returned. Only keys that the collector's `options` name come here. */
 typedef struct mst_option {
@@ -58,6 +62,7 @@ typedef struct mst_collector_env {
   int root_fd;          /* the root below which proc/, sys/, etc/ are opened: "/" or a test's tree */
   const mst_clock *clock; /* borrowed for the life of the collector */
   mst_wall boot_at; /* when this host came up, read once a session so that it never flickers; 0: not known. The start of most counters */
+  const uint8_t *fingerprint_key; /* 32 bytes of this host's own, that secrets are told apart by without being known; borrowed for life */
   const mst_option *options;
   size_t option_count;
 } mst_collector_env;

@@ -94,6 +94,9 @@ typedef struct mst_scan_find {
   uint8_t print[MST_SCAN_PRINT_BYTES];
 } mst_scan_find;
 
+/* The static name of a pattern of that name; NULL when there is none. */
+const char *mst_scan_pattern_name(const char *name);
+
 typedef struct mst_scan_job {
   mst_scan_state *state;
   mst_scan_counts *counts;

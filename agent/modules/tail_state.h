@@ -13,7 +13,7 @@ enum {
   MST_TAIL_PATH_BYTES = 200,
   MST_TAIL_SECRETS_MAX = 32, /* different secrets that are told apart; the rest counts under rule=secret all the same */
   MST_TAIL_RULE_NAME_BYTES = 65,
-  MST_TAIL_TEXT_BYTES = 256,
+  MST_TAIL_TEXT_BYTES = MST_ERRCTX_TEXT_BYTES,
 };
 
 /* What a rule is called and how it looks for it: a rule that is changed counts anew. */

@@ -110,7 +110,8 @@ publish(mst_tail *tail)
   else if (tail->behind_since.ns == 0)
     tail->behind_since = now;
   bool is_broken = tail->broken[0] != '\0';
-  if (is_broken)
+  /* While there is no log nothing is counted: what counts begins with it, and is known from its first line on. */
+  if (is_broken || stats.families == 0)
     mst_tail_totals_renew(&tail->totals, mst_clock_wall(tail->env.clock));
   mst_buf_init(&saved, MST_COLLECTOR_SAVED_MAX_BYTES);
   mst_err err = save_all(tail, &saved, &why);

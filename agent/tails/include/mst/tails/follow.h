@@ -24,7 +24,7 @@ enum {
   MST_FOLLOW_FAMILIES_MAX = 1024,
   MST_FOLLOW_USER_BYTES = 64,
   MST_FOLLOW_BLOCK_BYTES = 256 * 1024, /* what is handed out at once, unless a line is longer */
-  MST_FOLLOW_REASON_BYTES = 256,
+  MST_FOLLOW_REASON_BYTES = MST_ERRCTX_TEXT_BYTES,
 };
 
 typedef struct mst_follow_setup {

@@ -13,7 +13,6 @@
 
 enum {
   GLOBS_MAX = 32,
-  UNITS_MAX = 32,
   RULES_MAX = 64, /* what an agent's scanner takes */
   RULE_NAME_MAX_BYTES = 64,
   FIELD_NAMES_MAX = 16,
@@ -30,10 +29,8 @@ static const mst_config_field fields[] = {
     {"name", MST_CONFIG_STRING, offsetof(mst_plan_tail_file, name), .required = true, .min = 1, .max = 128,
      .help = "The tail's name: the label log= of its signals"},
     {"hosts", MST_CONFIG_NODE, offsetof(mst_plan_tail_file, hosts), .help = "Labels that a host must have, as for collectors"},
-    {"files", MST_CONFIG_STRING_LIST, offsetof(mst_plan_tail_file, files), .max = GLOBS_MAX,
+    {"files", MST_CONFIG_STRING_LIST, offsetof(mst_plan_tail_file, files), .required = true, .min = 1, .max = GLOBS_MAX,
      .help = "Absolute paths or shell patterns of the log files; rotated ones are found by themselves"},
-    {"journal", MST_CONFIG_STRING_LIST, offsetof(mst_plan_tail_file, journal), .max = UNITS_MAX,
-     .help = "Units of the systemd journal, in the place of files; \"*\" for all of it"},
     {"format", MST_CONFIG_ENUM, offsetof(mst_plan_tail_file, format), .default_text = "auto", .names = formats,
      .help = "json, text, docker (the JSON lines of Docker's json-file driver), or auto: JSON where a line begins with {"},
     {"from", MST_CONFIG_ENUM, offsetof(mst_plan_tail_file, from), .default_text = "end", .names = froms,
@@ -43,7 +40,8 @@ static const mst_config_field fields[] = {
     {"fields", MST_CONFIG_NODE, offsetof(mst_plan_tail_file, fields),
      .help = "Names of fields in JSON lines, {level: [lvl, log.level]}, before the usual ones"},
     {"rules", MST_CONFIG_NODE, offsetof(mst_plan_tail_file, rules),
-     .help = "Names and patterns (PCRE2) of what is counted, {audit: action=audit}, or {match: PATTERN, levels: [error], ignore_case: true}"},
+     .help =
+         "Names and patterns (PCRE2) of what is counted, {audit: action=audit}, or {match: PATTERN, levels: [error], ignore_case: true}"},
     {"secrets", MST_CONFIG_BOOL, offsetof(mst_plan_tail_file, secrets), .default_text = "true",
      .help = "Whether keys, tokens and passwords are looked for; counted under rule=secret"},
     {"pii", MST_CONFIG_BOOL, offsetof(mst_plan_tail_file, pii), .default_text = "true",
@@ -191,29 +189,24 @@ check_fields(const mst_yaml_node *map, mst_diags *diags)
 }
 
 static void
-check_list(const mst_plan_tail_file *tail, const char *key, const mst_config_strings *list, bool is_path, mst_diags *diags)
+check_files(const mst_plan_tail_file *tail, mst_diags *diags)
 {
-  const mst_yaml_node *node = mst_yaml_node_get(tail->place.node, key);
+  const mst_yaml_node *node = mst_yaml_node_get(tail->place.node, "files");
 
-  for (size_t i = 0; i < list->count; i++) {
+  for (size_t i = 0; i < tail->files.count; i++) {
     const mst_yaml_node *one = mst_yaml_node_kind(node) == MST_YAML_LIST ? mst_yaml_node_at(node, i) : node;
-    if (list->items[i][0] == '\0' || strlen(list->items[i]) > MST_PLAN_VALUE_MAX_BYTES)
+    const char *path = tail->files.items[i];
+    if (path[0] == '\0' || strlen(path) > MST_PLAN_VALUE_MAX_BYTES)
       mst_yaml_complain(diags, one, "write a text of 1 to %d bytes", MST_PLAN_VALUE_MAX_BYTES);
-    else if (is_path && list->items[i][0] != '/')
-      mst_yaml_complain(diags, one, "\"%.128s\" is no absolute path: begin it with /", list->items[i]);
+    else if (path[0] != '/')
+      mst_yaml_complain(diags, one, "\"%.128s\" is no absolute path: begin it with /", path);
   }
 }
 
 void
 mst_plan_tail_check(const mst_plan_tail_file *tail, mst_diags *diags)
 {
-  if (tail->files.count == 0 && tail->journal.count == 0 && !mst_yaml_node_get(tail->place.node, "files") &&
-      !mst_yaml_node_get(tail->place.node, "journal"))
-    mst_yaml_complain(diags, tail->place.node, "a tail needs files: what it follows, or journal: units of the systemd journal");
-  if (tail->files.count > 0 && tail->journal.count > 0)
-    mst_yaml_complain(diags, mst_yaml_node_get(tail->place.node, "journal"), "a tail follows files or the journal; make it two tails");
-  check_list(tail, "files", &tail->files, true, diags);
-  check_list(tail, "journal", &tail->journal, false, diags);
+  check_files(tail, diags);
   for (size_t i = 0; i < tail->required.count; i++)
     if (!is_one_of(tail->required.items[i], field_kinds))
       mst_yaml_complain(diags, mst_yaml_node_get(tail->place.node, "required"),
@@ -229,7 +222,7 @@ mst_plan_tail_check(const mst_plan_tail_file *tail, mst_diags *diags)
 /* The options of one tail, their values and the texts that stand nowhere in the file, in one block. */
 typedef struct compiled {
   mst_plan_option options[24];
-  mst_text values[GLOBS_MAX + UNITS_MAX + 3 * RULES_MAX + 5 * FIELD_NAMES_MAX + 24];
+  mst_text values[GLOBS_MAX + 3 * RULES_MAX + 5 * FIELD_NAMES_MAX + 24];
   char texts[RULES_MAX + 8][LEVELS_TEXT_BYTES];
   uint32_t option_count, value_count, text_count;
 } compiled;
@@ -348,7 +341,6 @@ mst_plan_tail_compile(const mst_plan_tail_file *tail, mst_plan_collector *ret_co
   if (!to)
     return mst_fail(ctx, MST_ENOMEM, "out of memory for tail %s", tail->name);
   put_strings(to, "files", &tail->files);
-  put_strings(to, "journal", &tail->journal);
   put_one(to, "format", formats[tail->format]);
   put_one(to, "from", froms[tail->from]);
   put_strings(to, "required", &tail->required);

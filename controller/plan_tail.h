@@ -8,7 +8,7 @@
 typedef struct mst_plan_tail_file {
   char *name;
   const mst_yaml_node *hosts;
-  mst_config_strings files, journal;
+  mst_config_strings files;
   int format, from;
   mst_config_strings required;
   const mst_yaml_node *fields, *rules;

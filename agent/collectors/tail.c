@@ -31,7 +31,6 @@ const mst_signal mst_tail_signals[MST_TAIL_SIGNALS] = {
 
 static const mst_option_help options[] = {
     {"files", "none", "absolute paths or shell patterns of the log files"},
-    {"journal", "none", "units of the systemd journal, in the place of files; * for all"},
     {"format", "auto", "auto, json, text or docker"},
     {"from", "end", "end or start: where reading begins in files that are there at first"},
     {"required", "none", "fields that every record should have"},
@@ -104,7 +103,7 @@ withhold(const mst_collector_env *env, const char *reason, mst_sink *sink, mst_e
 
 const mst_collector mst_collector_tail = {
     .name = "tail",
-    .help = "Records of followed log files and of the systemd journal, by level and rule, and how good they are",
+    .help = "Records of followed log files, by level and rule, and how good they are",
     .deadline_ns = 50 * MST_NS_PER_MS,
     .signals = mst_tail_signals,
     .signal_count = MST_TAIL_SIGNALS,

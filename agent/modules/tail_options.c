@@ -113,8 +113,6 @@ read_files(const mst_collector_env *env, mst_tail_options *options, mst_errctx *
 {
   const mst_option *files = mst_collector_option(env, "files");
 
-  if (mst_collector_option(env, "journal"))
-    return mst_fail(ctx, MST_EUSAGE, "this agent cannot follow the systemd journal yet: name files");
   if (!files || files->value_count == 0)
     return mst_fail(ctx, MST_EUSAGE, "no files are named: give the tail files in the plan");
   options->follow.globs = files->values;

@@ -126,7 +126,7 @@ Test(plan, tails__are_collectors_with_a_name_and_hold_on_their_hosts)
                            "     required: [level], fields: {level: [lvl, log.level], message: text},\n"
                            "     rules: {audit: ' audit ', bad: {match: x.y, levels: [fatal, error], ignore_case: true}}}\n"
                            "  - {name: app, files: /c.log}\n"
-                           "  - {name: units, hosts: {role: db}, journal: [a.service]}\n");
+                           "  - {name: units, hosts: {role: db}, files: /d.log}\n");
 
   cr_assert_not_null(set, "%s", diags.count ? diags.list[0].text : "");
   expect_told(set, "role=api",
@@ -135,7 +135,7 @@ Test(plan, tails__are_collectors_with_a_name_and_hold_on_their_hosts)
   expect_told(set, "role=web", "cpu tail/app:/c.log:auto:end:true:true:1048576:256:0.2:1073741824");
   expect_told(set, "role=db",
               "cpu tail/app:/c.log:auto:end:true:true:1048576:256:0.2:1073741824 "
-              "tail/units:a.service:auto:end:true:true:1048576:256:0.2:1073741824");
+              "tail/units:/d.log:auto:end:true:true:1048576:256:0.2:1073741824");
   mst_plan_set_destroy(set);
 }
 

@@ -47,6 +47,31 @@ path_index(mst_tail_totals *totals, const char *path)
   return (uint16_t)totals->path_count++;
 }
 
+/* Something was not read: it is said with the next report, and what is counted from now on begins anew. */
+static void
+lose(mst_tail *tail, const char *why)
+{
+  if (tail->broken[0] == '\0')
+    snprintf(tail->broken, sizeof tail->broken, "%s", why);
+  mst_tail_totals_renew(&tail->totals, mst_clock_wall(tail->env.clock));
+}
+
+/* Before anything is read on: what is read behind a loss counts. */
+static void
+note_stats(mst_tail *tail)
+{
+  mst_follow_stats stats;
+
+  mst_follow_get_stats(tail->follow, &stats);
+  tail->totals.rotations += stats.rotations - tail->seen_rotations;
+  tail->seen_rotations = stats.rotations;
+  if (stats.lost_events == tail->seen_lost)
+    return;
+  tail->totals.lost += stats.lost_events - tail->seen_lost;
+  tail->seen_lost = stats.lost_events;
+  lose(tail, stats.lost);
+}
+
 static void
 on_block(void *arg, const mst_follow_block *block)
 {
@@ -60,7 +85,7 @@ on_block(void *arg, const mst_follow_block *block)
   mst_scan_state_decode(block->user, &state);
   tail->job.state = &state;
   if (block->size_bytes > 0 && mst_scanner_scan(tail->scanner, &tail->job, block->data, block->size_bytes, &why) != MST_OK)
-    snprintf(tail->broken, sizeof tail->broken, "%s", why.text);
+    lose(tail, why.text);
   if (block->is_end)
     mst_scanner_finish(tail->scanner, &tail->job);
   mst_scan_state_encode(&state, block->user);
@@ -83,19 +108,6 @@ save_all(mst_tail *tail, mst_buf *ret_saved, mst_errctx *ctx)
 }
 
 static void
-note_losses(mst_tail *tail, const mst_follow_stats *stats)
-{
-  tail->totals.rotations += stats->rotations - tail->seen_rotations;
-  tail->seen_rotations = stats->rotations;
-  if (stats->lost_events == tail->seen_lost && tail->broken[0] == '\0')
-    return;
-  if (tail->broken[0] == '\0')
-    snprintf(tail->broken, sizeof tail->broken, "%s", stats->lost);
-  tail->totals.lost += stats->lost_events - tail->seen_lost;
-  tail->seen_lost = stats->lost_events;
-}
-
-static void
 publish(mst_tail *tail)
 {
   const mst_mono now = mst_clock_mono(tail->env.clock);
@@ -104,14 +116,12 @@ publish(mst_tail *tail)
   mst_buf saved;
 
   mst_follow_get_stats(tail->follow, &stats);
-  note_losses(tail, &stats);
   if (stats.unread_bytes == 0)
     tail->behind_since.ns = 0;
   else if (tail->behind_since.ns == 0)
     tail->behind_since = now;
-  bool is_broken = tail->broken[0] != '\0';
   /* While there is no log nothing is counted: what counts begins with it, and is known from its first line on. */
-  if (is_broken || stats.families == 0)
+  if (stats.families == 0)
     mst_tail_totals_renew(&tail->totals, mst_clock_wall(tail->env.clock));
   mst_buf_init(&saved, MST_COLLECTOR_SAVED_MAX_BYTES);
   mst_err err = save_all(tail, &saved, &why);
@@ -124,7 +134,7 @@ publish(mst_tail *tail)
   view->cpu_ns = mst_clock_thread_cpu_ns();
   view->is_behind = tail->behind_since.ns > 0 && now.ns - tail->behind_since.ns > behind_after_ns;
   snprintf(view->failed, sizeof view->failed, "%s", err == MST_OK ? "" : why.text);
-  if (is_broken)
+  if (tail->broken[0] != '\0')
     snprintf(view->broken, sizeof view->broken, "%s", tail->broken);
   mst_buf_done(&view->saved);
   view->saved = saved;
@@ -174,8 +184,9 @@ fail(mst_tail *tail, const char *why)
   pthread_mutex_unlock(&tail->lock);
 }
 
+/* After each look at the files: gives up what is too much, and takes note of what was lost. */
 static void
-skip_backlog(mst_tail *tail)
+settle(mst_tail *tail)
 {
   mst_follow_stats stats;
 
@@ -183,6 +194,7 @@ skip_backlog(mst_tail *tail)
   /* Half of it: or the next second would skip again. */
   if (stats.unread_bytes > tail->options.backlog_max_bytes)
     tail->totals.skipped_bytes += mst_follow_skip(tail->follow, tail->options.backlog_max_bytes / 2);
+  note_stats(tail);
 }
 
 /* Reads what waits. False when it is to stop. */
@@ -196,7 +208,7 @@ read_all(mst_tail *tail)
     mst_errctx why = {0};
     size_t got = 0;
     if (mst_follow_read(tail->follow, SLICE_BYTES, on_block, tail, &got, &why) != MST_OK)
-      snprintf(tail->broken, sizeof tail->broken, "%s", why.text);
+      lose(tail, why.text);
     if (got == 0)
       return true;
     int64_t took_ns = mst_clock_thread_cpu_ns() - before_ns;
@@ -207,7 +219,7 @@ read_all(mst_tail *tail)
       published_ns = now_ns;
       publish(tail);
       if (mst_follow_refresh(tail->follow, &why) == MST_OK)
-        skip_backlog(tail);
+        settle(tail);
     }
   }
 }
@@ -252,7 +264,7 @@ mst_tail_work(void *arg)
     if (err != MST_OK) {
       fail(tail, why.text);
     } else {
-      skip_backlog(tail);
+      settle(tail);
       goes_on = read_all(tail);
       publish(tail);
     }

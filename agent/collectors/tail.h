@@ -27,8 +27,8 @@ extern const mst_signal mst_tail_signals[MST_TAIL_SIGNALS];
 extern const char *const mst_tail_levels[]; /* "trace" ... "fatal", "unknown"; NULL-terminated */
 extern const char *const mst_tail_checks[]; /* "json", ...: values of the label what; NULL-terminated */
 
-/* Writes what a tail of this name and with these options would count as absent or as not to be read, with its labels: so a check that asks for it
- * finds the reason and not nothing. */
+/* Writes what a tail of this name and with these options would count as absent or as not to be read, with its labels: so a check that asks
+ * for it finds the reason and not nothing. */
 mst_err mst_tail_miss(const mst_collector_env *env, bool is_absent, const char *reason, mst_sink *sink, mst_errctx *ctx) MST_MUST_USE;
 
 #endif

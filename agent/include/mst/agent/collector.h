@@ -92,8 +92,8 @@ typedef struct mst_collector {
    * that were just given, at most MST_COLLECTOR_SAVED_MAX_BYTES. It is written in one record with them: after a crash the collector goes on
    * from what was kept together with its values, so that nothing counts twice. */
   mst_err (*save)(void *state, mst_buf *ret_saved, mst_errctx *ctx);
-  /* NULL, or: writes an error with this reason for each series that checks ask it for, when it is forbidden or could not be opened; so a check
-   * finds the reason, and "hosts: measuring" does not pass the host over. */
+  /* NULL, or: writes an error with this reason for each series that checks ask it for, when it is forbidden or could not be opened; so a
+   * check finds the reason, and "hosts: measuring" does not pass the host over. */
   mst_err (*withhold)(const mst_collector_env *env, const char *reason, mst_sink *sink, mst_errctx *ctx);
   /* NULL: built in. Otherwise the four functions are NULL here and come from the shared object of that name (module.h), which is loaded
    * when a plan first asks for it, so that its libraries cost other hosts nothing. */

@@ -79,7 +79,7 @@ done(struct world *world)
 static void
 append(struct world *world, const char *name, const char *text)
 {
-  char path[512];
+  char path[1024];
 
   snprintf(path, sizeof path, "%s/%s", world->rig.root, name);
   FILE *file = fopen(path, "a");
@@ -175,7 +175,7 @@ Test(tail, loss__is_an_error_once_and_counts_begin_anew)
 {
   struct world *world = make();
   mst_sample sample;
-  char path[512];
+  char path[1024];
   bool was_error = false;
 
   begin(world, (mst_bytes){0});

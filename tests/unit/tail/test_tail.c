@@ -1,7 +1,7 @@
 /* The collector of followed logs in a sampler, with its thread. */
 #include "rig.h"
 
-#include <time.h>
+#include <poll.h>
 
 #include "saved.h"
 
@@ -86,10 +86,11 @@ append(struct world *world, const char *name, const char *text)
   cr_assert(file && fputs(text, file) >= 0 && fclose(file) == 0);
 }
 
+/* Between two looks at what the worker has published. */
 static void
-pause_a_little(void)
+let_it_work(void)
 {
-  nanosleep(&(struct timespec){.tv_nsec = 20 * 1000 * 1000}, NULL);
+  (void)poll(NULL, 0, 20);
 }
 
 /* Ticks until the series has that value. */
@@ -102,7 +103,7 @@ wait_for(struct world *world, const char *name, const char *labels, double value
     rig_tick(&world->rig, 10 * MST_NS_PER_MS);
     if (rig_find(&world->rig, name, labels, &sample) && sample.status == MST_SAMPLE_OK && sample.number >= value)
       break;
-    pause_a_little();
+    let_it_work();
   }
   cr_assert(rig_find(&world->rig, name, labels, &sample) && sample.status == MST_SAMPLE_OK, "%s{%s} was not given: %s", name, labels,
             mst_sampler_collector_at(world->rig.sampler, 0).reason);
@@ -195,7 +196,7 @@ Test(tail, loss__is_an_error_once_and_counts_begin_anew)
     }
     if (was_error && sample.status == MST_SAMPLE_OK)
       break;
-    pause_a_little();
+    let_it_work();
   }
   cr_expect(was_error);
   wait_for(world, "muster.log.lost", "log=app", 1);
@@ -253,7 +254,7 @@ Test(tail, wrong_pattern__is_an_error_of_the_collector)
   apply(world);
   for (int i = 0; i < 500 && strcmp(mst_sampler_collector_at(world->rig.sampler, 0).state, "error") != 0; i++) {
     rig_tick(&world->rig, 10 * MST_NS_PER_MS);
-    pause_a_little();
+    let_it_work();
   }
   cr_expect(strstr(mst_sampler_collector_at(world->rig.sampler, 0).reason, "rule open"), "%s",
             mst_sampler_collector_at(world->rig.sampler, 0).reason);

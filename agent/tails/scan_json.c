@@ -12,6 +12,8 @@
 enum {
   DEPTH_MAX = 64, /* of a log line; deeper is taken for damage */
   NAMES_MAX = MST_SCAN_FIELDS * (MST_SCAN_NAMES_MAX + 16),
+  KEY_LONGEST = 128,
+  NO_NAME = 0xff,
   LOG_MAX_BYTES = 16 * 1024, /* Docker splits lines at 16 KiB */
 };
 
@@ -20,12 +22,17 @@ typedef struct field_name {
   char *text;           /* owned */
   size_t length, first; /* whole, and up to its first dot; 0: no dot */
   mst_scan_field field;
+  uint8_t next_whole, next_first; /* of the same length */
 } field_name;
+
+_Static_assert(NAMES_MAX <= NO_NAME, "a name's number fits into a byte");
 
 struct mst_json {
   yajl_handle parser;
   field_name names[NAMES_MAX];
   size_t name_count;
+  /* Names by their length, and by that of what stands before their dot: each key of each line is looked for. 0xff ends a chain. */
+  uint8_t whole[KEY_LONGEST + 1], first[KEY_LONGEST + 1];
   bool is_docker;
   mst_buf log;
   /* Of the line that is being read: */
@@ -145,19 +152,21 @@ on_key(void *arg, const unsigned char *key, size_t length)
   mst_json *json = arg;
 
   json->field = -1;
+  if (length > KEY_LONGEST)
+    return 1;
   if (json->depth == 1) {
     json->below = NULL;
+    json->below_length = length;
     json->is_log = json->is_docker && length == 3 && memcmp(key, "log", 3) == 0;
-    for (size_t i = 0; i < json->name_count; i++) {
-      const field_name *name = &json->names[i];
-      if (name->length == length && memcmp(name->text, key, length) == 0) {
-        json->field = name->field;
+    for (uint8_t i = json->whole[length]; i != NO_NAME; i = json->names[i].next_whole) {
+      if (memcmp(json->names[i].text, key, length) == 0) {
+        json->field = json->names[i].field;
         return 1;
       }
-      if (name->first == length && !json->below && memcmp(name->text, key, length) == 0)
-        json->below = name;
     }
-    json->below_length = length;
+    for (uint8_t i = json->first[length]; i != NO_NAME && !json->below; i = json->names[i].next_first)
+      if (memcmp(json->names[i].text, key, length) == 0)
+        json->below = &json->names[i];
   } else if (json->depth == 2 && json->below) {
     for (size_t i = 0; i < json->name_count; i++) {
       const field_name *name = &json->names[i];
@@ -234,6 +243,25 @@ add_names(mst_json *json, mst_scan_field field, const char *const *names, size_t
   return MST_OK;
 }
 
+/* Chains in the order of the names: the first that fits counts. */
+static void
+chain_names(mst_json *json)
+{
+  memset(json->whole, NO_NAME, sizeof json->whole);
+  memset(json->first, NO_NAME, sizeof json->first);
+  for (size_t i = json->name_count; i-- > 0;) {
+    field_name *name = &json->names[i];
+    if (name->length > KEY_LONGEST)
+      continue;
+    name->next_whole = json->whole[name->length];
+    json->whole[name->length] = (uint8_t)i;
+    if (name->first > 0) {
+      name->next_first = json->first[name->first];
+      json->first[name->first] = (uint8_t)i;
+    }
+  }
+}
+
 mst_err
 mst_json_create(const mst_scan_setup *setup, mst_json **ret_json, mst_errctx *ctx)
 {
@@ -249,6 +277,7 @@ mst_json_create(const mst_scan_setup *setup, mst_json **ret_json, mst_errctx *ct
     if (err == MST_OK)
       err = add_names(json, field, usual[field], sizeof usual[field] / sizeof usual[field][0], ctx);
   }
+  chain_names(json);
   if (err != MST_OK) {
     mst_json_destroy(json);
     return err;

@@ -1,4 +1,5 @@
 /* The thread that follows one log: reads, scans, counts, and takes no more of a CPU than its share. */
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -252,6 +253,7 @@ mst_tail_work(void *arg)
   bool goes_on = true;
   mst_err err = mst_scanner_create(&tail->options.scan, &tail->scanner, &why);
 
+  (void)malloc_trim(0); /* compiling patterns takes some megabytes for a moment, which the allocator would keep */
   if (err == MST_OK)
     err = open_follow(tail, &why);
   if (err != MST_OK) {

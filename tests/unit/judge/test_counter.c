@@ -79,6 +79,17 @@ Test(counter, counter_that_began_anew_after_an_error__may_have_missed_something)
   expect_after_error(29, 5, true, "== 0", MST_PASS);
 }
 
+Test(counter, error__is_said_with_what_the_agent_says)
+{
+  char yaml[1024];
+  rig *world = rig_create(rig_one_check("signal: x, stat: increase, target: \"== 0\"", yaml), "api");
+  uint32_t series = rig_series(world, 0, "x", MST_SIGNAL_COUNTER, "", "");
+
+  for (uint32_t window = 0; window < 60; window++)
+    rig_missing(world, 0, window, 2, series, MST_SAMPLE_ERROR);
+  rig_expect_after_the_hour(world, MST_NO_DATA, "its agent says: ");
+}
+
 Test(counter, counter_that_began_anew_at_a_window_s_edge_after_an_error__may_have_missed_something)
 {
   char yaml[1024];

@@ -302,7 +302,7 @@ mst_json_destroy(mst_json *json)
 mst_err
 mst_json_parse(mst_json *json, mst_line line, mst_json_result *ret_result, mst_errctx *ctx)
 {
-  static const unsigned char blank[] = " ";
+  static const unsigned char end[] = "\n";
 
   json->result = (mst_json_result){.level = MST_LEVEL_UNKNOWN};
   json->depth = 0;
@@ -311,9 +311,9 @@ mst_json_parse(mst_json *json, mst_line line, mst_json_result *ret_result, mst_e
   json->is_log = false;
   json->below = NULL;
   mst_buf_reset(&json->log);
-  /* The blank ends what the parser may still take for the beginning of more. */
+  /* The newline ends a number that could go on, and is an error within a string. */
   bool is_fine = yajl_parse(json->parser, (const unsigned char *)line.at, line.length) == yajl_status_ok &&
-                 yajl_parse(json->parser, blank, 1) == yajl_status_ok;
+                 yajl_parse(json->parser, end, 1) == yajl_status_ok;
   json->result.is_valid = is_fine && json->depth == 0 && json->values == 1;
   json->result.log = mst_buf_text(&json->log);
   json->result.log_length = json->log.size_bytes;

@@ -7,7 +7,7 @@
 enum {
   CHUNK_MIN_BYTES = 4096,       /* however little may be read: a line is seldom longer */
   KEPT_BLOCK_BYTES = 64 * 1024, /* room for more is given back after each read: most of the time little waits */
-  ORDER_MAX = 64,               /* rotated files of a family that are read in one go; those behind wait for the next */
+  ORDER_MAX = 64,               /* rotated files of a family that are put in order at once; those behind come after them */
 };
 
 /* A rotated file may still be written to, until its writer opens the new one. */
@@ -214,17 +214,15 @@ has_newer(const mst_follow *follow, const mst_file *file)
   return false;
 }
 
+/* Whether nothing more is expected in it. */
 static bool
-is_over(const mst_follow *follow, const mst_file *file)
+is_quiet(const mst_follow *follow, const mst_file *file)
 {
-  struct stat info;
   int64_t quiet_ns = mst_clock_mono(follow->setup.clock).ns - file->changed.ns;
 
   if (file->state != MST_FILE_ROTATED || file->is_suspect || quiet_ns < linger_ns)
     return false;
-  if (!has_newer(follow, file) && (!file->is_unlinked || quiet_ns < unlinked_linger_ns))
-    return false;
-  return fstat(file->fd, &info) == 0 && (uint64_t)info.st_size == file->size;
+  return has_newer(follow, file) || (file->is_unlinked && quiet_ns >= unlinked_linger_ns);
 }
 
 /* A rotated file that has not changed for a while is over: what lacks its newline is a line all the same. */
@@ -232,6 +230,9 @@ static mst_err
 finish(reading *now, mst_errctx *ctx)
 {
   mst_file *file = now->file;
+  struct stat info;
+  if (fstat(file->fd, &info) < 0 || (uint64_t)info.st_size != file->size)
+    return MST_OK; /* it grew after all: the next refresh sees how */
   size_t rest = file->is_skipping ? 0 : (size_t)(file->size - file->position);
   bool is_good = true;
   mst_err err = rest > 0 ? fetch(now, file->position, rest, &is_good, ctx) : MST_OK;
@@ -256,12 +257,12 @@ read_file(reading *now, mst_errctx *ctx)
 
   while (err == MST_OK && now->left > 0 && has_more(follow, file))
     err = read_block(now, ctx);
-  if (err == MST_OK && !has_more(follow, file) && is_over(follow, file))
+  if (err == MST_OK && !has_more(follow, file) && is_quiet(follow, file))
     err = finish(now, ctx);
   return err;
 }
 
-/* The rotated files of a family, the oldest first. */
+/* The rotated files of a family in which something is to be done, the oldest first. */
 static size_t
 order_rotated(const mst_follow *follow, uint32_t family, uint32_t ret_order[static ORDER_MAX])
 {
@@ -269,7 +270,7 @@ order_rotated(const mst_follow *follow, uint32_t family, uint32_t ret_order[stat
 
   for (uint32_t i = 0; i < follow->file_count; i++) {
     const mst_file *file = &follow->files[i];
-    if (file->family != family || file->state != MST_FILE_ROTATED || file->is_suspect)
+    if (file->family != family || file->state != MST_FILE_ROTATED || (!has_more(follow, file) && !is_quiet(follow, file)))
       continue;
     size_t at = count;
     while (at > 0 && is_older(file, &follow->files[ret_order[at - 1]]))
@@ -315,13 +316,17 @@ read_one(reading *now, uint32_t index, mst_errctx *ctx)
 static mst_err
 read_family(reading *now, uint32_t family, mst_errctx *ctx)
 {
-  uint32_t order[ORDER_MAX];
+  uint32_t order[ORDER_MAX], last = UINT32_MAX;
   size_t count = order_rotated(now->follow, family, order);
   mst_err err = MST_OK;
 
-  for (size_t i = 0; i < count && err == MST_OK && now->left > 0; i++)
-    err = read_one(now, order[i], ctx);
-  if (count == ORDER_MAX)
+  while (count > 0 && order[0] != last && err == MST_OK && now->left > 0) {
+    last = order[0]; /* again the first: nothing is to be had of these */
+    for (size_t i = 0; i < count && err == MST_OK && now->left > 0; i++)
+      err = read_one(now, order[i], ctx);
+    count = count == ORDER_MAX ? order_rotated(now->follow, family, order) : 0;
+  }
+  if (count > 0)
     return err;
   for (uint32_t i = 0; i < now->follow->file_count && err == MST_OK && now->left > 0; i++) {
     const mst_file *file = &now->follow->files[i];

@@ -1,4 +1,5 @@
 /* What is found and is none of the known files: a new file, a copy of a known one, or the content of one that is gone. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,9 +8,18 @@
 #include "follow_state.h"
 
 int
-mst_found_open(const mst_found_file *one)
+mst_found_open(const mst_found_file *one, bool *ret_moved)
 {
-  return open(one->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | (mst_found_is_live(one) ? 0 : O_NOFOLLOW));
+  int fd = open(one->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | (mst_found_is_live(one) ? 0 : O_NOFOLLOW));
+  struct stat info;
+
+  *ret_moved = fd < 0 && errno == ENOENT;
+  if (fd >= 0 && (fstat(fd, &info) < 0 || info.st_ino != one->info.st_ino || info.st_dev != one->info.st_dev)) {
+    close(fd);
+    fd = -1;
+    *ret_moved = true;
+  }
+  return fd;
 }
 
 /* When a file was made, Unix nanoseconds; 0 where the file system does not say. */
@@ -63,6 +73,7 @@ take_moved(mst_follow *follow, mst_file *file, const mst_found_file *one)
   file->size = (uint64_t)one->info.st_size;
   file->mtime_ns = mst_mtime_of(&one->info);
   file->round = follow->round;
+  file->missed = 0;
   file->is_unlinked = file->is_suspect = false;
   file->changed = mst_clock_mono(follow->setup.clock);
   mst_file_set_path(file, one->path);
@@ -114,8 +125,8 @@ is_copy_of(const mst_file *file, const mst_found_file *one, int fd)
   if (file->head_bytes > 0 && size >= file->head_bytes &&
       (!mst_file_print(fd, 0, file->head_bytes, print) || memcmp(print, file->head, sizeof print) != 0))
     return false;
-  if (file->head_bytes == MST_HEAD_BYTES && size >= file->position && size >= file->head_bytes)
-    return mst_file_is_same(file, fd, size);
+  if (file->head_bytes == MST_HEAD_BYTES && size >= file->head_bytes)
+    return size < file->position || mst_file_is_same(file, fd, size);
 
   int original = file->fd >= 0 ? file->fd : open_closed(file);
   int64_t born = original >= 0 ? born_at(original) : 0, copied = born_at(fd);
@@ -243,7 +254,10 @@ take_new_sibling(mst_follow *follow, const mst_found_file *one, int fd, mst_errc
 mst_err
 mst_follow_take_new(mst_follow *follow, const mst_found_file *one, mst_errctx *ctx)
 {
-  int fd = mst_found_open(one);
+  bool has_moved = false;
+  int fd = mst_found_open(one, &has_moved);
+  if (has_moved)
+    return MST_OK;
   mst_err err = mst_found_is_live(one) ? take_new_live(follow, one, fd, ctx) : take_new_sibling(follow, one, fd, ctx);
 
   if (fd >= 0)

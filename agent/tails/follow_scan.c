@@ -6,55 +6,56 @@
 
 #include "follow_state.h"
 
-enum { LISTINGS_MAX = 3 /* a folder is listed again when a known file is missing: a listing can miss what is renamed meanwhile */ };
+/* A listing can miss what is renamed meanwhile. */
+enum {
+  LISTINGS_MAX = 3, /* of a folder in which a known file is missing */
+  MISSED_MAX = 3,   /* refreshes until what is missing is forgotten, or lost */
+};
 
-/* The sibling that begins as the file that was cut did, and has what was read of it: the longest such. -1: there is none. */
+/* The sibling that begins as the file that was cut did, and has what was read of it: the longest such. -1: there is none, or, when
+ * *ret_unsure, one may have been renamed since it was listed. */
 static ssize_t
-find_copy(mst_follow *follow, const mst_found *all, const mst_file *cut)
+find_copy(mst_follow *follow, const mst_found *all, const mst_file *cut, struct stat *ret_info, bool *ret_unsure)
 {
   ssize_t best = -1;
 
+  *ret_unsure = false;
   for (size_t i = 0; cut->head_bytes > 0 && i < all->count; i++) {
     const mst_found_file *one = &all->list[i];
     const mst_file *held = mst_follow_known(follow, &one->info);
+    struct stat info;
+    bool has_moved = false;
     if (one->family != cut->family || mst_found_is_live(one) || one->kind == MST_SIBLING_COMPRESSED ||
         (held && held->state != MST_FILE_HELD))
       continue;
-    int fd = mst_found_open(one);
-    bool is_copy = fd >= 0 && mst_file_is_same(cut, fd, (uint64_t)one->info.st_size);
+    int fd = mst_found_open(one, &has_moved);
+    *ret_unsure |= has_moved;
+    /* It is asked again how long it is: the copying may not have been over when it was listed, but is now. */
+    if (fd >= 0 && fstat(fd, &info) == 0 && mst_file_is_same(cut, fd, (uint64_t)info.st_size) &&
+        (best < 0 || info.st_size > ret_info->st_size)) {
+      best = (ssize_t)i;
+      *ret_info = info;
+    }
     if (fd >= 0)
       close(fd);
-    if (is_copy && (best < 0 || one->info.st_size > all->list[best].info.st_size))
-      best = (ssize_t)i;
   }
   return best;
 }
 
-/* What was not read of it stands in a copy, or is lost. */
+/* What was not read of it is read on in the copy. */
 static mst_err
-read_copy(mst_follow *follow, mst_found *all, const mst_file *cut, mst_errctx *ctx)
+read_copy(mst_follow *follow, const mst_found_file *one, const struct stat *info, const mst_file *cut, mst_errctx *ctx)
 {
-  mst_err err = follow->families[cut->family].is_listed ? MST_OK : mst_follow_list_siblings(follow, cut->family, true, all, ctx);
-  ssize_t at = err == MST_OK ? find_copy(follow, all, cut) : -1;
-
-  if (err != MST_OK)
-    return err;
-  if (at < 0) {
-    if (cut->size > 0)
-      mst_follow_lose(follow, cut->path, cut->size > cut->position ? cut->size - cut->position : 0,
-                      "it was cut off or replaced, and there is no copy of it");
-    return MST_OK;
-  }
-  const mst_found_file *one = &all->list[at];
-  mst_file *held = mst_follow_known(follow, &one->info);
+  mst_file *held = mst_follow_known(follow, info);
   mst_file copy = *cut;
-  copy.dev = one->info.st_dev;
-  copy.ino = one->info.st_ino;
-  copy.size = (uint64_t)one->info.st_size;
-  copy.mtime_ns = mst_mtime_of(&one->info);
+
+  copy.dev = info->st_dev;
+  copy.ino = info->st_ino;
+  copy.size = (uint64_t)info->st_size;
+  copy.mtime_ns = mst_mtime_of(info);
   copy.state = MST_FILE_ROTATED;
   copy.fd = -1;
-  copy.is_suspect = copy.is_unlinked = false;
+  copy.is_cut = copy.is_suspect = copy.is_unlinked = false;
   copy.round = follow->round;
   copy.changed = mst_clock_mono(follow->setup.clock);
   if (copy.size > cut->size)
@@ -82,8 +83,12 @@ begin_anew(mst_follow *follow, mst_file *file, const struct stat *info)
                           .changed = mst_clock_mono(follow->setup.clock),
                           .round = follow->round};
   mst_errctx why = {0};
+  struct stat now;
 
   *file = fresh;
+  /* Cut off only after it was listed: the size is that of the old content. */
+  if (file->fd >= 0 && fstat(file->fd, &now) == 0 && now.st_size < info->st_size)
+    file->size = 0;
   follow->stats.appended_bytes += file->size;
   if (mst_file_open_fd(follow, file, false, &why) != MST_OK)
     mst_follow_trouble(follow, why.text);
@@ -93,19 +98,50 @@ begin_anew(mst_follow *follow, mst_file *file, const struct stat *info)
 /* The file was truncated, or another took its inode. What is at its live path begins anew; what is elsewhere is looked at as any file that
  * is new. Adding the copy may move the array: the file is looked up again. */
 static mst_err
-take_cut(mst_follow *follow, mst_found *all, mst_file *file, size_t at, mst_errctx *ctx)
+take_cut(mst_follow *follow, const mst_found *all, mst_file *file, size_t at, mst_errctx *ctx)
 {
+  const mst_found_file *one = &all->list[at];
   const mst_file cut = *file;
-  const struct stat info = all->list[at].info; /* the list may move */
-  const bool is_live = mst_found_is_live(&all->list[at]);
+  struct stat copy;
+  bool is_unsure = false;
+  ssize_t from = find_copy(follow, all, &cut, &copy, &is_unsure);
+  mst_err err = MST_OK;
 
+  file->is_cut = false;
+  if (from < 0 && is_unsure) {
+    file->is_suspect = true; /* the next refresh looks again */
+    return MST_OK;
+  }
+  if (from >= 0)
+    err = read_copy(follow, &all->list[from], &copy, &cut, ctx);
+  else if (cut.size > 0)
+    mst_follow_lose(follow, cut.path, cut.size > cut.position ? cut.size - cut.position : 0,
+                    "it was cut off or replaced, and there is no copy of it");
   follow->stats.rotations++;
-  mst_err err = read_copy(follow, all, &cut, ctx);
-  file = err == MST_OK ? mst_follow_known(follow, &info) : NULL;
-  if (file && is_live)
-    begin_anew(follow, file, &info);
+  file = err == MST_OK ? mst_follow_known(follow, &one->info) : NULL;
+  if (file && mst_found_is_live(one))
+    begin_anew(follow, file, &one->info);
   else if (file)
     mst_follow_drop_file(follow, (size_t)(file - follow->files));
+  return err;
+}
+
+/* Last of the known files: by now the others are where they are, copies that are held among them. */
+static mst_err
+take_cuts(mst_follow *follow, mst_found *all, mst_errctx *ctx)
+{
+  mst_err err = MST_OK;
+
+  for (size_t i = 0; i < follow->file_count && err == MST_OK; i++) {
+    uint32_t family = follow->files[i].family;
+    if (follow->files[i].is_cut && !follow->families[family].is_listed)
+      err = mst_follow_list_siblings(follow, family, true, all, ctx);
+  }
+  for (size_t i = 0; i < all->count && err == MST_OK; i++) {
+    mst_file *file = all->list[i].kind == MST_SIBLING_COMPRESSED ? NULL : mst_follow_known(follow, &all->list[i].info);
+    if (file && file->is_cut)
+      err = take_cut(follow, all, file, i, ctx);
+  }
   return err;
 }
 
@@ -118,7 +154,8 @@ has_changed(const mst_file *file, const mst_found_file *one)
 static bool
 is_still_same(const mst_file *file, const mst_found_file *one)
 {
-  int fd = file->fd >= 0 ? file->fd : mst_found_open(one);
+  bool has_moved = false;
+  int fd = file->fd >= 0 ? file->fd : mst_found_open(one, &has_moved);
   /* What became shorter was cut off, even where nothing of it had been read. */
   bool is_same = fd < 0 || ((uint64_t)one->info.st_size >= file->size && mst_file_is_same(file, fd, (uint64_t)one->info.st_size));
 
@@ -180,45 +217,42 @@ take_state(mst_follow *follow, mst_file *file, const mst_found_file *one)
   if (file->state == MST_FILE_FINISHED)
     return;
   /* So that it can be read when it is deleted; reading tries again. */
-  if (mst_file_open_fd(follow, file, false, &why) != MST_OK)
+  mst_err err = mst_file_open_fd(follow, file, false, &why);
+  if (err != MST_OK && err != MST_EABSENT)
     mst_follow_trouble(follow, why.text);
   if (size > file->head_bytes && file->head_bytes < MST_HEAD_BYTES && file->fd >= 0)
     (void)mst_file_check_head(file); /* before it is read: it may be cut off by then */
 }
 
 /* A known file, at the path where it is now. */
-static mst_err
-take_known(mst_follow *follow, mst_found *all, mst_file *file, size_t at, mst_errctx *ctx)
+static void
+take_known(mst_follow *follow, mst_file *file, const mst_found_file *one)
 {
-  const mst_found_file *one = &all->list[at];
-
   file->round = follow->round;
+  file->missed = 0;
   file->is_unlinked = false;
   file->family = one->family;
   mst_file_set_path(file, one->path);
   if (file->state == MST_FILE_HELD)
-    return MST_OK;
-  if ((has_changed(file, one) || !follow->has_refreshed) && !is_still_same(file, one))
-    return take_cut(follow, all, file, at, ctx);
+    return;
+  file->is_cut = (has_changed(file, one) || !follow->has_refreshed) && !is_still_same(file, one);
+  if (file->is_cut)
+    return;
   file->is_suspect = false;
   take_state(follow, file, one);
-  return MST_OK;
 }
 
 /* Known files first: which are new is judged by where these went. */
-static mst_err
-take_all_known(mst_follow *follow, mst_found *all, mst_errctx *ctx)
+static void
+take_all_known(mst_follow *follow, const mst_found *all)
 {
-  mst_err err = MST_OK;
-
   drop_replaced(follow, all);
-  for (size_t i = 0; i < all->count && err == MST_OK; i++) {
+  for (size_t i = 0; i < all->count; i++) {
     /* Nothing is renamed to the name of a compressed file: what has a known inode there is another file. */
     mst_file *file = all->list[i].kind == MST_SIBLING_COMPRESSED ? NULL : mst_follow_known(follow, &all->list[i].info);
     if (file && file->round != follow->round)
-      err = take_known(follow, all, file, i, ctx);
+      take_known(follow, file, &all->list[i]);
   }
-  return err;
 }
 
 static mst_err
@@ -272,15 +306,16 @@ keep_open(mst_follow *follow, mst_file *file, const struct stat *info)
     file->state = MST_FILE_ROTATED;
     file->changed = mst_clock_mono(follow->setup.clock);
   }
-  if (file->is_suspect || (uint64_t)info->st_size < file->size) {
-    if ((uint64_t)info->st_size < file->size || !mst_file_is_same(file, file->fd, (uint64_t)info->st_size)) {
-      mst_follow_lose(follow, file->path, file->size - file->position, "it was cut off after it had been moved away");
-      file->size = file->position = file->searched = (uint64_t)info->st_size;
-    }
+  file->is_unlinked = info->st_nlink == 0;
+  bool is_changed = file->is_suspect || (uint64_t)info->st_size < file->size;
+  file->is_suspect = is_changed && ((uint64_t)info->st_size < file->size || !mst_file_is_same(file, file->fd, (uint64_t)info->st_size));
+  if (file->is_suspect && ++file->missed >= MISSED_MAX) {
+    mst_follow_lose(follow, file->path, file->size - file->position, "it was cut off after it had been moved away");
+    file->size = file->position = file->searched = (uint64_t)info->st_size;
     file->is_suspect = false;
   }
-  note_growth(follow, file, info);
-  file->is_unlinked = info->st_nlink == 0;
+  if (!file->is_suspect)
+    note_growth(follow, file, info);
   if (!file->is_unlinked)
     find_path(file);
 }
@@ -304,8 +339,10 @@ find_elsewhere(mst_follow *follow)
 {
   for (size_t i = 0; i < follow->file_count; i++) {
     mst_file *file = &follow->files[i];
-    if (file->round != follow->round && file->fd < 0 && is_where_it_was(follow, file))
+    if (file->round != follow->round && file->fd < 0 && is_where_it_was(follow, file)) {
       file->round = follow->round;
+      file->missed = 0;
+    }
   }
 }
 
@@ -327,7 +364,7 @@ look_at_vanished(mst_follow *follow)
       continue;
     if (file->fd >= 0 && fstat(file->fd, &info) == 0) {
       keep_open(follow, file, &info);
-    } else {
+    } else if (++file->missed >= MISSED_MAX) {
       if (!is_read_to_end(file))
         mst_follow_lose(follow, file->path, file->size > file->position ? file->size - file->position : 0,
                         "it was deleted, compressed or moved away before it was read");
@@ -366,7 +403,7 @@ look_again(mst_follow *follow, mst_found *all, mst_errctx *ctx)
       listed |= UINT64_C(1) << family % 64;
     }
     if (err == MST_OK)
-      err = take_all_known(follow, all, ctx);
+      take_all_known(follow, all);
   }
   return err;
 }
@@ -423,11 +460,13 @@ mst_follow_scan(mst_follow *follow, mst_errctx *ctx)
     err = mst_follow_list_live(follow, i, &all, ctx);
   for (uint32_t i = 0; i < follow->family_count && err == MST_OK; i++)
     err = mst_follow_list_siblings(follow, i, false, &all, ctx);
-  if (err == MST_OK)
-    err = take_all_known(follow, &all, ctx);
-  find_elsewhere(follow);
-  if (err == MST_OK)
+  if (err == MST_OK) {
+    take_all_known(follow, &all);
+    find_elsewhere(follow);
     err = look_again(follow, &all, ctx);
+  }
+  if (err == MST_OK)
+    err = take_cuts(follow, &all, ctx);
   if (err == MST_OK)
     err = take_all_new(follow, &all, ctx);
   if (err == MST_OK)

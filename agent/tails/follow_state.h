@@ -36,6 +36,8 @@ typedef struct mst_file {
   uint8_t head[MST_PRINT_BYTES], tail[MST_PRINT_BYTES];
   bool is_skipping; /* within a line that was cut, or skipped into */
   bool is_suspect;  /* it changed while it was read: not read on before the next refresh has looked into it */
+  bool is_cut;      /* seen to be another now by this refresh, which has not yet looked where its content went */
+  uint8_t missed;   /* refreshes that did not find it */
   bool is_packed;   /* vanished, and a compressed file that came is taken for it */
   bool is_unlinked; /* at no path any more, still open */
   int fd;           /* -1: closed */
@@ -147,7 +149,8 @@ mst_found_is_live(const mst_found_file *one)
 {
   return one->kind == MST_SIBLING_NO;
 }
-int mst_found_open(const mst_found_file *one);
+/* -1 when it cannot be opened; *ret_moved: because another or no file is there now, which the next refresh will see. */
+int mst_found_open(const mst_found_file *one, bool *ret_moved);
 
 /* follow_save.c */
 /* Before the first refresh. */

@@ -145,6 +145,17 @@ mst_file_remember(mst_file *file)
     file->tail_bytes = (uint8_t)tail;
 }
 
+void
+mst_file_settle(mst_file *file)
+{
+  struct stat now;
+
+  if (file->fd < 0 || fstat(file->fd, &now) < 0 || (uint64_t)now.st_size >= file->size)
+    return;
+  file->size = file->position = file->searched = 0;
+  file->head_bytes = file->tail_bytes = 0;
+}
+
 const char *
 mst_follow_shown(const mst_follow *follow, const char *path)
 {

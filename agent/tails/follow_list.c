@@ -149,12 +149,13 @@ mst_found_done(mst_found *all)
   mst_free(all->list);
 }
 
-/* It was renamed since it was listed. */
+/* It is listed again: it may have been renamed or written to since. */
 static mst_err
-note_name(mst_found_file *one, const char *path, mst_errctx *ctx)
+note_again(mst_found_file *one, const char *path, const struct stat *info, mst_errctx *ctx)
 {
   char *copy = strcmp(one->path, path) != 0 ? mst_strdup(path) : NULL;
 
+  one->info = *info;
   if (!copy)
     return strcmp(one->path, path) == 0 ? MST_OK : mst_fail(ctx, MST_ENOMEM, "no memory for the name of a log file");
   mst_free(one->path);
@@ -168,7 +169,7 @@ note_entry(mst_found *all, const char *path, uint32_t family, mst_sibling kind, 
 {
   for (size_t i = 0; i < all->count; i++)
     if (all->list[i].info.st_ino == info->st_ino && all->list[i].info.st_dev == info->st_dev)
-      return kind == MST_SIBLING_NO || all->list[i].kind == MST_SIBLING_NO ? MST_OK : note_name(&all->list[i], path, ctx);
+      return kind == MST_SIBLING_NO || all->list[i].kind == MST_SIBLING_NO ? MST_OK : note_again(&all->list[i], path, info, ctx);
   if (all->count == ENTRIES_MAX)
     return MST_OK;
   if (all->count == all->capacity) {

@@ -120,7 +120,12 @@ is_copy_of(const mst_file *file, const mst_found_file *one, int fd)
   const uint64_t size = (uint64_t)one->info.st_size;
   uint8_t print[MST_PRINT_BYTES];
 
-  if (size > file->size || (size == file->size && mst_mtime_of(&one->info) < file->mtime_ns))
+  struct stat now = {.st_size = (off_t)file->size};
+
+  if (file->fd < 0 || fstat(file->fd, &now) < 0) /* else it may have grown and been copied since it was listed */
+    now.st_mtim = (struct timespec){.tv_sec = file->mtime_ns / MST_NS_PER_S, .tv_nsec = file->mtime_ns % MST_NS_PER_S};
+  uint64_t most = (uint64_t)now.st_size > file->size ? (uint64_t)now.st_size : file->size;
+  if (size > most || (size == most && mst_mtime_of(&one->info) < mst_mtime_of(&now)))
     return false;
   if (file->head_bytes > 0 && size >= file->head_bytes &&
       (!mst_file_print(fd, 0, file->head_bytes, print) || memcmp(print, file->head, sizeof print) != 0))
@@ -149,23 +154,29 @@ is_copy_of_known(const mst_follow *follow, const mst_found_file *one, int fd)
   return false;
 }
 
-/* Whether the live file is still what this refresh took it for: if it was cut off since, its copy cannot be told from a new file. */
+/* Whether the live file is still what this refresh took it for. If it was cut off or renamed since, its copy cannot be told from a new
+ * file. */
 static bool
-is_live_whole(mst_follow *follow, uint32_t family)
+is_live_known(mst_follow *follow, uint32_t family)
 {
-  bool is_whole = true;
+  struct stat info;
+  bool is_known = true, is_there = stat(follow->families[family].path, &info) == 0;
+  const mst_file *at_path = is_there ? mst_follow_known(follow, &info) : NULL;
 
+  if (is_there && (!at_path || at_path->round != follow->round))
+    return false;
   for (size_t i = 0; i < follow->file_count; i++) {
     mst_file *live = &follow->files[i];
-    struct stat info;
+    if (live->family == family && live->is_suspect)
+      is_known = false;
     if (live->family != family || live->state != MST_FILE_LIVE || live->fd < 0 || live->round != follow->round)
       continue;
     if (fstat(live->fd, &info) < 0 || (uint64_t)info.st_size < live->size || !mst_file_is_same(live, live->fd, (uint64_t)info.st_size)) {
       live->is_suspect = true;
-      is_whole = false;
+      is_known = false;
     }
   }
-  return is_whole;
+  return is_known;
 }
 
 /* Written before the last refresh looked, which did not find it: brought here from elsewhere with its old time (restored, uncompressed).
@@ -207,9 +218,14 @@ add_new(mst_follow *follow, const mst_found_file *one, mst_file_state state, uin
     return err;
   const bool is_known = state == MST_FILE_FINISHED || state == MST_FILE_HELD;
   err = mst_file_open_fd(follow, added, is_known, &why);
-  if (err != MST_OK && err != MST_EABSENT && !is_known)
+  if (err == MST_EABSENT) { /* renamed since it was listed */
+    mst_follow_drop_file(follow, follow->file_count - 1);
+    return MST_OK;
+  }
+  if (err != MST_OK && !is_known)
     mst_follow_trouble(follow, why.text); /* the next refresh tries again */
   mst_file_remember(added);
+  mst_file_settle(added);
   if (is_known)
     mst_file_close_fd(added);
   else
@@ -240,13 +256,15 @@ take_new_sibling(mst_follow *follow, const mst_found_file *one, int fd, mst_errc
     take_moved(follow, moved, one);
     return MST_OK;
   }
-  if (one->kind == MST_SIBLING_OTHER || (size == 0 && !family->is_first)) /* empty: perhaps the beginning of a copy */
+  if (one->kind == MST_SIBLING_OTHER)
     return MST_OK;
+  if (size == 0) /* perhaps the beginning of a copy: looked at anew when it grows */
+    return add_new(follow, one, MST_FILE_FINISHED, 0, ctx);
   if (fd >= 0 && size > 0 && is_copy_of_known(follow, one, fd))
     return add_new(follow, one, MST_FILE_HELD, 0, ctx);
   if (family->is_first || (fd >= 0 && is_old(follow, one, fd)))
     return add_new(follow, one, MST_FILE_FINISHED, size, ctx);
-  if (!is_live_whole(follow, one->family))
+  if (!is_live_known(follow, one->family))
     return MST_OK; /* the next refresh knows more */
   return add_new(follow, one, MST_FILE_ROTATED, 0, ctx);
 }

@@ -25,8 +25,8 @@ find_copy(mst_follow *follow, const mst_found *all, const mst_file *cut, struct 
     const mst_file *held = mst_follow_known(follow, &one->info);
     struct stat info;
     bool has_moved = false;
-    if (one->family != cut->family || mst_found_is_live(one) || one->kind == MST_SIBLING_COMPRESSED ||
-        (held && held->state != MST_FILE_HELD))
+    bool may_be = !held || held->state == MST_FILE_HELD || (held->state == MST_FILE_FINISHED && held->size == 0);
+    if (one->family != cut->family || mst_found_is_live(one) || one->kind == MST_SIBLING_COMPRESSED || !may_be)
       continue;
     int fd = mst_found_open(one, &has_moved);
     *ret_unsure |= has_moved;
@@ -83,16 +83,16 @@ begin_anew(mst_follow *follow, mst_file *file, const struct stat *info)
                           .changed = mst_clock_mono(follow->setup.clock),
                           .round = follow->round};
   mst_errctx why = {0};
-  struct stat now;
 
   *file = fresh;
-  /* Cut off only after it was listed: the size is that of the old content. */
-  if (file->fd >= 0 && fstat(file->fd, &now) == 0 && now.st_size < info->st_size)
-    file->size = 0;
-  follow->stats.appended_bytes += file->size;
-  if (mst_file_open_fd(follow, file, false, &why) != MST_OK)
+  mst_err err = mst_file_open_fd(follow, file, false, &why);
+  if (err != MST_OK && err != MST_EABSENT)
     mst_follow_trouble(follow, why.text);
   mst_file_remember(file);
+  mst_file_settle(file);
+  if (file->fd < 0) /* whose size that was is not known */
+    file->size = 0;
+  follow->stats.appended_bytes += file->size;
 }
 
 /* The file was truncated, or another took its inode. What is at its live path begins anew; what is elsewhere is looked at as any file that
@@ -133,9 +133,9 @@ take_cuts(mst_follow *follow, mst_found *all, mst_errctx *ctx)
   mst_err err = MST_OK;
 
   for (size_t i = 0; i < follow->file_count && err == MST_OK; i++) {
-    uint32_t family = follow->files[i].family;
-    if (follow->files[i].is_cut && !follow->families[family].is_listed)
-      err = mst_follow_list_siblings(follow, family, true, all, ctx);
+    /* Always anew: the copy may have been made after the folder was listed. */
+    if (follow->files[i].is_cut)
+      err = mst_follow_list_siblings(follow, follow->files[i].family, true, all, ctx);
   }
   for (size_t i = 0; i < all->count && err == MST_OK; i++) {
     mst_file *file = all->list[i].kind == MST_SIBLING_COMPRESSED ? NULL : mst_follow_known(follow, &all->list[i].info);
@@ -151,11 +151,11 @@ has_changed(const mst_file *file, const mst_found_file *one)
   return (uint64_t)one->info.st_size != file->size || mst_mtime_of(&one->info) != file->mtime_ns || file->is_suspect;
 }
 
+/* *ret_unsure: it was renamed since it was listed, and cannot be looked at. */
 static bool
-is_still_same(const mst_file *file, const mst_found_file *one)
+is_still_same(const mst_file *file, const mst_found_file *one, bool *ret_unsure)
 {
-  bool has_moved = false;
-  int fd = file->fd >= 0 ? file->fd : mst_found_open(one, &has_moved);
+  int fd = file->fd >= 0 ? file->fd : mst_found_open(one, ret_unsure);
   /* What became shorter was cut off, even where nothing of it had been read. */
   bool is_same = fd < 0 || ((uint64_t)one->info.st_size >= file->size && mst_file_is_same(file, fd, (uint64_t)one->info.st_size));
 
@@ -168,10 +168,12 @@ is_still_same(const mst_file *file, const mst_found_file *one)
 static bool
 is_surely_same(const mst_file *file, const mst_found_file *one)
 {
+  bool is_unsure = false;
+
   if (!has_changed(file, one))
     return true;
   /* A copy counts only as it was; of an empty file nothing is known but its inode. */
-  return file->state != MST_FILE_HELD && file->head_bytes > 0 && is_still_same(file, one);
+  return file->state != MST_FILE_HELD && file->head_bytes > 0 && is_still_same(file, one, &is_unsure);
 }
 
 /* Forgets the inodes of finished files that others have now, and copies that are not what they were: they are looked at anew. */
@@ -220,8 +222,12 @@ take_state(mst_follow *follow, mst_file *file, const mst_found_file *one)
   mst_err err = mst_file_open_fd(follow, file, false, &why);
   if (err != MST_OK && err != MST_EABSENT)
     mst_follow_trouble(follow, why.text);
-  if (size > file->head_bytes && file->head_bytes < MST_HEAD_BYTES && file->fd >= 0)
-    (void)mst_file_check_head(file); /* before it is read: it may be cut off by then */
+  if (size <= file->head_bytes || file->head_bytes == MST_HEAD_BYTES || file->fd < 0)
+    return;
+  const bool is_first = file->head_bytes == 0;
+  (void)mst_file_check_head(file); /* before it is read: it may be cut off by then */
+  if (is_first)
+    mst_file_settle(file);
 }
 
 /* A known file, at the path where it is now. */
@@ -235,10 +241,11 @@ take_known(mst_follow *follow, mst_file *file, const mst_found_file *one)
   mst_file_set_path(file, one->path);
   if (file->state == MST_FILE_HELD)
     return;
-  file->is_cut = (has_changed(file, one) || !follow->has_refreshed) && !is_still_same(file, one);
-  if (file->is_cut)
+  bool is_unsure = false;
+  file->is_cut = (has_changed(file, one) || !follow->has_refreshed) && !is_still_same(file, one, &is_unsure);
+  file->is_suspect = is_unsure;
+  if (file->is_cut || is_unsure)
     return;
-  file->is_suspect = false;
   take_state(follow, file, one);
 }
 

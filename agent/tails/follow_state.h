@@ -92,6 +92,9 @@ bool mst_file_is_same(const mst_file *file, int fd, uint64_t size);
 bool mst_file_check_head(mst_file *file);
 /* Remembers what stands before the position, and the beginning; the file is open. */
 void mst_file_remember(mst_file *file);
+/* After the beginning was remembered for the first time: when the file was cut off since it was listed, its size was that of other content,
+ * and nothing is known of it yet. */
+void mst_file_settle(mst_file *file);
 /* Reads as many bytes as there are, at most count. */
 mst_err mst_file_read_at(int fd, uint64_t offset, void *to, size_t count, size_t *ret_got, const char *path, mst_errctx *ctx) MST_MUST_USE;
 /* Says that something was lost; the first words name the file. */

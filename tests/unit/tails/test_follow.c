@@ -3,14 +3,6 @@
 
 TestSuite(follow, .init = setup, .fini = teardown);
 
-static void
-met(const char *text)
-{
-  append("a.log", text);
-  begin((mst_bytes){0});
-  read_all();
-}
-
 Test(follow, file_there_at_first__is_read_from_its_end_on)
 {
   met("old\n");

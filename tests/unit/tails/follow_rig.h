@@ -103,7 +103,7 @@ begin(mst_bytes saved)
 static const char *
 path_of(const char *name)
 {
-  static char paths[4][256];
+  static char paths[4][512];
   static unsigned turn;
 
   turn = (turn + 1) % 4;

@@ -38,6 +38,7 @@ typedef struct agent {
   mst_pins pins;
   mst_sampler *sampler;
   mst_report_writer writer;
+  mst_buf saved;
   mst_session session;
   mst_spooler *spooler;
   mst_delivery *delivery;
@@ -148,12 +149,15 @@ make_report(agent *a, mst_session_items *items)
 
   header.offset_known = mst_offset_get(mst_delivery_offset(a->delivery), header.at, mst_clock_mono(a->clock), &header.offset_ns);
   mst_report_writer_reset(&a->writer);
+  mst_buf_reset(&a->saved);
   mst_err err = mst_sampler_tick(a->sampler, &a->writer, &ctx);
+  if (err == MST_OK)
+    err = mst_sampler_save(a->sampler, &a->saved, &ctx);
   if (err == MST_OK)
     err = mst_session_define(&a->session, a->sampler, items, &ctx);
   header.definitions = mst_sampler_series_count(a->sampler);
   if (err == MST_OK)
-    err = mst_session_report(&a->session, &a->writer, &header, items, &ctx);
+    err = mst_session_report(&a->session, &a->writer, &header, (mst_bytes){a->saved.data, a->saved.size_bytes}, items, &ctx);
   if (err == MST_OK)
     return;
   mst_log(MST_LOG_ERROR, "report-not-made", "reason", ctx.text, NULL);
@@ -300,18 +304,45 @@ open_identity(agent *a, mst_errctx *ctx)
   return err;
 }
 
+/* Follows from the host's own key, so that it stays the same over restarts and nobody else has it. An Ed25519 signature is a function of
+ * key and message (RFC 8032 section 5.1.6), and this one is never given away. */
 static mst_err
-open_sampler(agent *a, mst_errctx *ctx)
+derive_fingerprint_key(const mst_key *key, uint8_t ret_key[static 32], mst_errctx *ctx)
 {
+  uint8_t signature[MST_SIGNATURE_BYTES];
+  mst_err err = mst_key_sign(key, "muster/1/fingerprint-key", "", 0, signature, ctx);
+
+  if (err == MST_OK) {
+    mst_digest digest = mst_digest_of("muster/1/fingerprint-key", signature, sizeof signature);
+    memcpy(ret_key, digest.bytes, 32);
+  }
+  return err;
+}
+
+static mst_err
+open_sampler(agent *a, mst_bytes saved, mst_errctx *ctx)
+{
+  uint8_t fingerprint_key[32] = {0};
   const mst_sampler_setup setup = {
       .root = a->config->root,
       .clock = a->clock,
       .forbidden = (const char *const *)a->config->forbid.collectors.items,
       .forbidden_count = a->config->forbid.collectors.count,
+      .fingerprint_key = fingerprint_key,
+      .saved = saved,
   };
+  mst_sampler_setup anew = setup;
+  mst_errctx why = {0};
 
-  mst_err err = mst_sampler_create(&setup, &a->sampler, ctx);
-  return err == MST_OK ? load_plan(a, ctx) : err;
+  mst_err err = derive_fingerprint_key(a->key, fingerprint_key, &why);
+  if (err == MST_OK)
+    err = mst_sampler_create(&setup, &a->sampler, &why);
+  if (err == MST_EMALFORMED) {
+    mst_log(MST_LOG_ERROR, "saved-state-ignored", "reason", why.text, "now", "collectors begin anew", NULL);
+    anew.saved = (mst_bytes){0};
+    err = mst_sampler_create(&anew, &a->sampler, &why);
+  }
+  return err == MST_OK ? load_plan(a, ctx) : mst_fail(ctx, err, "%s", why.text);
 }
 
 static mst_err
@@ -335,6 +366,8 @@ open_spool(agent *a, mst_errctx *ctx)
   mst_err err = mst_spool_open(&setup, &spool, ctx);
   if (err == MST_OK)
     err = mst_spool_begin(spool, &a->session.id, ctx);
+  if (err == MST_OK)
+    err = open_sampler(a, mst_spool_saved(spool), ctx);
   if (err == MST_OK)
     err = mst_spooler_create(&a->loop, spool, on_progress, a, &a->spooler, ctx);
   if (err != MST_OK) {
@@ -412,6 +445,7 @@ close_agent(agent *a)
   mst_delivery_destroy(a->delivery);
   mst_spooler_destroy(a->spooler);
   mst_report_writer_done(&a->writer);
+  mst_buf_done(&a->saved);
   mst_sampler_destroy(a->sampler);
   mst_notices_done(&a->notices);
   mst_key_destroy(a->key);
@@ -430,12 +464,11 @@ mst_agent_run(mst_agent_config *config, const char *config_path, const mst_clock
   a.schedule = (mst_schedule){.interval_ns = config->interval_ns, .jitter_ratio = config->jitter_ratio};
   a.expired = mst_clock_mono(clock);
   mst_report_writer_init(&a.writer);
+  mst_buf_init(&a.saved, MST_SPOOL_SAVED_MAX_BYTES);
   if (uv_loop_init(&a.loop) != 0)
     return mst_fail(ctx, MST_EIO, "no event loop");
   a.has_loop = true;
   mst_err err = open_identity(&a, ctx);
-  if (err == MST_OK)
-    err = open_sampler(&a, ctx);
   if (err == MST_OK)
     err = open_spool(&a, ctx);
   if (err == MST_OK)

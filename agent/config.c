@@ -19,7 +19,7 @@ static const char *const format_names[] = {"text", "json", NULL};
 
 static const mst_config_field forbid_fields[] = {
     {"collectors", MST_CONFIG_STRING_LIST, offsetof(mst_agent_config, forbid.collectors) - offsetof(mst_agent_config, forbid),
-     .help = "Collectors that no plan may run on this host, by name"},
+     .help = "Collectors that no plan may run on this host, by name; tail/NAME is one of the followed logs"},
 };
 
 #define SPOOL_OFFSET(member) (offsetof(mst_agent_config, spool.member) - offsetof(mst_agent_config, spool))
@@ -184,13 +184,27 @@ check_paths(const mst_agent_config *config, const mst_yaml_node *root, mst_diags
                       config->root);
 }
 
+/* "tail", or one of several of a kind: "tail/genesis". */
+static bool
+is_collector(const char *name)
+{
+  char kind[64];
+  size_t length = strcspn(name, "/");
+
+  if (length >= sizeof kind || (name[length] == '/' && name[length + 1] == '\0'))
+    return false;
+  memcpy(kind, name, length);
+  kind[length] = '\0';
+  return mst_collector_find(kind) != NULL;
+}
+
 static void
 check_collectors(const mst_agent_config *config, const mst_yaml_node *root, mst_diags *diags)
 {
   const mst_yaml_node *node = mst_yaml_node_get(mst_yaml_node_get(root, "forbid"), "collectors");
 
   for (size_t i = 0; i < config->forbid.collectors.count; i++)
-    if (config->forbid.collectors.items[i] && !mst_collector_find(config->forbid.collectors.items[i]))
+    if (config->forbid.collectors.items[i] && !is_collector(config->forbid.collectors.items[i]))
       mst_yaml_complain(diags, mst_yaml_node_kind(node) == MST_YAML_LIST ? mst_yaml_node_at(node, i) : node,
                         "there is no collector \"%.64s\"; `muster-agent --once` lists them", config->forbid.collectors.items[i]);
 }

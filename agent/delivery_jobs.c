@@ -123,7 +123,11 @@ run_keep(mst_spool_job *job, mst_spool *spool)
 
   for (size_t i = 0; i < keep->items.count; i++) {
     mst_spool_item *item = &keep->items.list[i];
-    if (mst_spool_append(spool, item, keep->take, &item->handle, &keep->ctx) == MST_OK)
+    mst_err err = mst_spool_append(spool, item, keep->take, &item->handle, &keep->ctx);
+    mst_free(item->saved); /* it stays here, and is not sent */
+    item->saved = NULL;
+    item->saved_bytes = 0;
+    if (err == MST_OK)
       continue;
     keep->has_failed = true;
     mst_free(item->envelope);

@@ -21,27 +21,23 @@ mst_notices_reset(mst_notices *notices)
   notices->count = 0;
 }
 
-/* The notice of a collector; a new one says "ok", which needs no words. NULL when memory is out. */
-static mst_notice *
-find_notice(mst_notices *notices, const char *collector)
+/* A collector that nothing was said of is taken for "ok", which needs no words. */
+static bool
+make_room(mst_notices *notices, size_t count)
 {
-  for (size_t i = 0; i < notices->count; i++)
-    if (strcmp(notices->list[i].collector, collector) == 0)
-      return &notices->list[i];
-  mst_notice *list = mst_realloc(notices->list, notices->count + 1, sizeof *list);
+  const char **list = count > notices->count ? mst_realloc(notices->list, count, sizeof *list) : notices->list;
+
   if (!list)
-    return NULL;
+    return false;
   notices->list = list;
-  mst_notice *notice = &list[notices->count++];
-  *notice = (mst_notice){.state = "ok"};
-  snprintf(notice->collector, sizeof notice->collector, "%s", collector);
-  return notice;
+  while (notices->count < count)
+    list[notices->count++] = "ok";
+  return true;
 }
 
 static const char *
-signals_of(const char *collector, char text[static SIGNALS_TEXT_BYTES])
+signals_of(const mst_collector *kind, char text[static SIGNALS_TEXT_BYTES])
 {
-  const mst_collector *kind = mst_collector_find(collector);
   size_t used = 0;
 
   text[0] = '\0';
@@ -55,16 +51,17 @@ mst_notices_say(mst_notices *notices, const mst_sampler *sampler)
 {
   char signals[SIGNALS_TEXT_BYTES];
 
+  if (!make_room(notices, mst_sampler_collector_count(sampler)))
+    return; /* with the next report */
   for (size_t i = 0; i < mst_sampler_collector_count(sampler); i++) {
     const mst_collector_state state = mst_sampler_collector_at(sampler, i);
-    mst_notice *notice = find_notice(notices, state.name);
-    if (!notice || strcmp(notice->state, state.state) == 0)
+    if (strcmp(notices->list[i], state.state) == 0)
       continue;
-    snprintf(notice->state, sizeof notice->state, "%s", state.state);
+    notices->list[i] = state.state;
     if (strcmp(state.state, "ok") == 0)
       mst_log(MST_LOG_INFO, "collector-works-again", "collector", state.name, NULL);
     else
       mst_log(strcmp(state.state, "absent") == 0 ? MST_LOG_INFO : MST_LOG_WARN, "collector-unavailable", "collector", state.name, "state",
-              state.state, "reason", state.reason, "signals", signals_of(state.name, signals), NULL);
+              state.state, "reason", state.reason, "signals", signals_of(state.kind, signals), NULL);
   }
 }

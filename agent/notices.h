@@ -4,13 +4,8 @@
 #include <mst/agent/sampler.h>
 
 /* Says once what cannot be measured here and why, and once more when that changes. Zero-initialise. */
-typedef struct mst_notice {
-  char collector[64];
-  char state[16];
-} mst_notice;
-
 typedef struct mst_notices {
-  mst_notice *list; /* owned; one for each collector in force */
+  const char **list; /* owned; the state that was said last of each collector in force, in the sampler's order. The texts are constants */
   size_t count;
 } mst_notices;
 

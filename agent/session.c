@@ -11,8 +11,10 @@ enum { SERIES_IN_RECORD = 256 };
 void
 mst_session_items_done(mst_session_items *items)
 {
-  for (size_t i = 0; i < items->count; i++)
+  for (size_t i = 0; i < items->count; i++) {
     mst_free(items->list[i].envelope);
+    mst_free(items->list[i].saved);
+  }
   mst_free(items->list);
   *items = (mst_session_items){0};
 }
@@ -115,16 +117,28 @@ mst_session_define(mst_session *session, const mst_sampler *sampler, mst_session
 }
 
 mst_err
-mst_session_report(mst_session *session, mst_report_writer *writer, const mst_report_header *header, mst_session_items *items,
-                   mst_errctx *ctx)
+mst_session_report(mst_session *session, mst_report_writer *writer, const mst_report_header *header, mst_bytes saved,
+                   mst_session_items *items, mst_errctx *ctx)
 {
   const uint32_t samples = writer->sample_count;
+  uint8_t *copy = saved.size_bytes > 0 ? mst_alloc(1, saved.size_bytes) : NULL;
   mst_buf body;
+
+  if (saved.size_bytes > 0 && !copy)
+    return mst_fail(ctx, MST_ENOMEM, "out of memory for %zu bytes that collectors save", saved.size_bytes);
 
   mst_buf_init(&body, MST_ENVELOPE_MAX_BODY_BYTES);
   mst_err err = mst_report_writer_finish(writer, header, &body, ctx);
   if (err == MST_OK)
     err = seal(session, MST_ENVELOPE_REPORT, &body, samples, items, ctx);
+  if (err == MST_OK && copy) {
+    mst_spool_item *item = &items->list[items->count - 1];
+    memcpy(copy, saved.data, saved.size_bytes);
+    item->saved = copy;
+    item->saved_bytes = saved.size_bytes;
+  } else {
+    mst_free(copy);
+  }
   mst_buf_done(&body);
   return err;
 }

@@ -34,10 +34,10 @@ void mst_session_init(mst_session *session, const mst_key *key, const mst_clock 
 
 /* Makes definitions records for series that have none yet and appends them to items. On failure none of them counts. */
 mst_err mst_session_define(mst_session *session, const mst_sampler *sampler, mst_session_items *items, mst_errctx *ctx) MST_MUST_USE;
-/* Makes a report. header: at, interval_ns, definitions, offset, plan, spool and lost figures. MST_ELIMIT: too big for one envelope; it has
- * then no number: ask mst_session_skip for one and count it as lost. */
-mst_err mst_session_report(mst_session *session, mst_report_writer *writer, const mst_report_header *header, mst_session_items *items,
-                           mst_errctx *ctx) MST_MUST_USE;
+/* Makes a report. header: at, interval_ns, definitions, offset, plan, spool and lost figures. saved: what collectors save with it; copied.
+ * MST_ELIMIT: too big for one envelope; it has then no number: ask mst_session_skip for one and count it as lost. */
+mst_err mst_session_report(mst_session *session, mst_report_writer *writer, const mst_report_header *header, mst_bytes saved,
+                           mst_session_items *items, mst_errctx *ctx) MST_MUST_USE;
 mst_err mst_session_loss(mst_session *session, const mst_loss_range *ranges, uint32_t count, mst_session_items *items,
                          mst_errctx *ctx) MST_MUST_USE;
 /* The number of a record that was never made. */

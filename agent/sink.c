@@ -416,6 +416,15 @@ mst_sink_error(mst_sink *sink, const mst_signal *signal, const mst_tag *tags, si
 }
 
 mst_err
+mst_sink_absent(mst_sink *sink, const mst_signal *signal, const mst_tag *tags, size_t tag_count, const char *reason, mst_errctx *ctx)
+{
+  uint32_t id;
+  mst_err err = claim(sink, signal, tags, tag_count, NULL, &id, ctx);
+
+  return err == MST_OK ? write_missing(sink, id, MST_SAMPLE_ABSENT, reason, ctx) : err;
+}
+
+mst_err
 mst_sink_write_missing(mst_sink *sink, mst_sample_status status, const char *reason, mst_errctx *ctx)
 {
   mst_registry *registry = sink->registry;

@@ -56,6 +56,8 @@ mst_spool_open(const mst_spool_setup *setup, mst_spool **ret_spool, mst_errctx *
     spool->segment_bytes = SEGMENT_MOST_BYTES;
   if (spool->segment_bytes < SEGMENT_LEAST_BYTES)
     spool->segment_bytes = SEGMENT_LEAST_BYTES;
+  mst_buf_init(&spool->saved, MST_SPOOL_SAVED_MAX_BYTES);
+  mst_buf_init(&spool->found.bytes, MST_SPOOL_SAVED_MAX_BYTES);
   spool->folder = mst_strdup(setup->folder);
   err = spool->folder ? mst_file_mkdirs(setup->folder, 0700, ctx) : mst_fail(ctx, MST_ENOMEM, "spool: out of memory");
   if (err == MST_OK)
@@ -85,6 +87,8 @@ mst_spool_destroy(mst_spool *spool)
   }
   mst_free(spool->sessions);
   mst_free(spool->losses);
+  mst_buf_done(&spool->saved);
+  mst_buf_done(&spool->found.bytes);
   mst_journal_close(&spool->journal);
   mst_ledger_close(&spool->ledger);
   if (spool->lock_fd >= 0)
@@ -151,8 +155,8 @@ file_for(mst_spool *spool, const mst_spool_item *item, uint32_t session, mst_seg
     mst_err err = spool->setup.sync ? mst_segment_sync(full, ctx) : MST_OK;
     mst_segment_close_file(full);
     spool->active = NULL;
-    if (err == MST_OK && full->waiting + full->taken == 0)
-      err = mst_spool_segment_remove(spool, mst_spool_segment_find(spool, full->id), ctx);
+    if (err == MST_OK)
+      err = mst_spool_drop_if_settled(spool, full->id, ctx);
     if (err != MST_OK)
       return err;
   }
@@ -208,12 +212,23 @@ write_to_disk(mst_spool *spool, const mst_spool_item *item, const mst_record_ima
               mst_spool_handle *ret_handle, mst_errctx *ctx)
 {
   mst_segment *segment = NULL;
+  mst_record_image whole = *image;
+  size_t need_bytes = 2 * MST_RECORD_HEADER_BYTES + MST_SEGMENT_HEADER_BYTES + item->saved_bytes + image->size_bytes;
 
-  mst_err err = mst_spool_make_room(spool, MST_RECORD_HEADER_BYTES + MST_SEGMENT_HEADER_BYTES + image->size_bytes, ctx);
+  if (item->saved_bytes > MST_SPOOL_SAVED_MAX_BYTES)
+    return mst_fail(ctx, MST_ELIMIT, "spool: %zu bytes to save with a report; at most %d are possible", item->saved_bytes,
+                    MST_SPOOL_SAVED_MAX_BYTES);
+  mst_err err = mst_spool_make_room(spool, need_bytes, ctx);
   if (err == MST_OK)
     err = file_for(spool, item, session, &segment, ctx);
   if (err == MST_OK) {
-    err = write_to(spool, segment, image, session, take, ret_handle, ctx);
+    const mst_bytes saved = {item->saved, item->saved_bytes};
+    bool is_news = mst_spool_saved_is_news(spool, saved, segment);
+    if (is_news)
+      whole.saved = saved;
+    err = write_to(spool, segment, &whole, session, take, ret_handle, ctx);
+    if (err == MST_OK && is_news)
+      mst_spool_saved_keep(spool, saved, segment);
     if (err != MST_OK && segment->count == 0)
       (void)!mst_spool_segment_remove(spool, mst_spool_segment_find(spool, segment->id), NULL);
   }
@@ -279,9 +294,14 @@ flush_memory(mst_spool *spool, mst_errctx *ctx)
     if (record.state != MST_RECORD_WAITING)
       continue;
     const mst_spool_session *session = &spool->sessions[record.session];
-    const mst_record_image image = {
-        session->id,         record.sequence,   record.samples_before, record.samples, {(int64_t)record.made_at_s * MST_NS_PER_S},
-        MST_ENVELOPE_REPORT, memory->blocks[i], record.size_bytes};
+    const mst_record_image image = {.session = session->id,
+                                    .sequence = record.sequence,
+                                    .samples_before = record.samples_before,
+                                    .samples = record.samples,
+                                    .made_at = {(int64_t)record.made_at_s * MST_NS_PER_S},
+                                    .kind = MST_ENVELOPE_REPORT,
+                                    .envelope = memory->blocks[i],
+                                    .size_bytes = record.size_bytes};
     const mst_spool_item item = {.session = session->id, .kind = MST_ENVELOPE_REPORT};
     err = write_to_disk(spool, &item, &image, record.session, false, &handle, ctx);
     if (err == MST_OK)
@@ -311,8 +331,14 @@ mst_spool_append(mst_spool *spool, const mst_spool_item *item, bool take, mst_sp
     if (err != MST_OK)
       return err;
   }
-  const mst_record_image image = {item->session, item->sequence, samples,        item->samples,
-                                  item->made_at, item->kind,     item->envelope, item->size_bytes};
+  const mst_record_image image = {.session = item->session,
+                                  .sequence = item->sequence,
+                                  .samples_before = samples,
+                                  .samples = item->samples,
+                                  .made_at = item->made_at,
+                                  .kind = item->kind,
+                                  .envelope = item->envelope,
+                                  .size_bytes = item->size_bytes};
   err = flush_memory(spool, &disk);
   if (err == MST_OK)
     err = write_to_disk(spool, item, &image, session, take, &handle, &disk);

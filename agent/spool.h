@@ -15,6 +15,8 @@
 typedef struct mst_spool mst_spool;
 
 enum {
+  /* Of all collectors together: some 800 followed files. It is written with each report that changed it. */
+  MST_SPOOL_SAVED_MAX_BYTES = 128 * 1024,
   /* Below this a few big reports would already push each other out. */
   MST_SPOOL_LEAST_BYTES = 256 * 1024,
   /* What waits in memory while the disk takes nothing: an hour and a half of reports of 2 KB every 10 s. */
@@ -45,6 +47,8 @@ typedef struct mst_spool_item {
   mst_wall made_at;
   uint8_t *envelope; /* owned by whoever holds the item */
   size_t size_bytes;
+  uint8_t *saved; /* only on the way in, owned like the envelope: what collectors save with this report; NULL: nothing */
+  size_t saved_bytes;
 } mst_spool_item;
 
 typedef enum mst_spool_order { MST_SPOOL_OLDEST, MST_SPOOL_NEWEST } mst_spool_order;
@@ -67,10 +71,13 @@ void mst_spool_destroy(mst_spool *spool);
 mst_err mst_spool_begin(mst_spool *spool, const mst_session_id *session, mst_errctx *ctx) MST_MUST_USE;
 /* Keeps a record. Sequences of a session come without gaps, from 1; numbers that are left out count as lost records. item: everything but
  * handle is read; the envelope is copied. take: hand it out at once, so that mst_spool_take does not give it. When the disk refuses it, it
- * stays in memory (mst_spool_trouble says why); a loss record does not: MST_EIO, and its ranges stay to be reported. MST_ESTATE for a
- * sequence that was there. */
+ * stays in memory (mst_spool_trouble says why), without what was saved with it; a loss record does not: MST_EIO, and its ranges stay to be
+ * reported. MST_ESTATE for a sequence that was there. */
 mst_err mst_spool_append(mst_spool *spool, const mst_spool_item *item, bool take, mst_spool_handle *ret_handle,
                          mst_errctx *ctx) MST_MUST_USE;
+/* What collectors saved with the last report that is on the disk, or was when it was settled; empty: nothing. Borrowed until the next call
+ * that changes the spool. */
+mst_bytes mst_spool_saved(const mst_spool *spool);
 /* Makes what was appended durable, if the setup asks for it. */
 mst_err mst_spool_sync(mst_spool *spool, mst_errctx *ctx) MST_MUST_USE;
 /* Counts the session's sequences up to this one as lost before they were ever kept (too big to send). */

@@ -168,13 +168,15 @@ out:
   return err;
 }
 
-/* The oldest reports file that nobody is sending from just now; segment_count when there is none. */
+/* The oldest reports file that nobody is sending from just now and that what was saved last does not stand in; segment_count when there is
+ * none. */
 static size_t
 oldest_file(const mst_spool *spool)
 {
   for (size_t i = 0; i < spool->segment_count; i++) {
     const mst_segment *segment = spool->segments[i];
-    if (segment->kind == MST_SEGMENT_REPORTS && segment->path && segment->taken == 0 && segment->count > 0)
+    if (segment->kind == MST_SEGMENT_REPORTS && segment->path && segment->taken == 0 && segment->count > 0 &&
+        segment->id != spool->saved_segment)
       return i;
   }
   return spool->segment_count;

@@ -134,6 +134,9 @@ found_record(void *arg, mst_segment *segment, const mst_record_image *image, uin
   uint64_t samples_after = image->samples_before + image->samples;
   uint32_t index;
 
+  if ((int)image->kind == MST_RECORD_SAVED)
+    return mst_spool_saved_found(spool, image, ctx);
+  mst_spool_saved_confirm(spool, image, spool->next_id);
   mst_err err = mst_spool_session_find(spool, &image->session, true, &index, ctx);
   if (err != MST_OK)
     return err;
@@ -144,8 +147,7 @@ found_record(void *arg, mst_segment *segment, const mst_record_image *image, uin
   }
   bool is_settled = mst_ranges_has(&session->settled, image->sequence) || mst_ranges_has(&session->known, image->sequence);
   err = mst_ranges_add(&session->known, (mst_range){image->sequence, image->sequence, image->samples_before, samples_after}, ctx);
-  /* Definitions are needed for as long as reports of their session wait, however often they were stored. */
-  if (err != MST_OK || (is_settled && image->kind != MST_ENVELOPE_DEFINITIONS))
+  if (err != MST_OK)
     return err;
   const mst_record record = {
       .sequence = image->sequence,
@@ -228,7 +230,7 @@ tidy(mst_spool *spool, mst_errctx *ctx)
     mst_segment *segment = spool->segments[i];
     uint8_t *envelope;
     if (segment->kind != MST_SEGMENT_DEFINITIONS && segment->waiting == 0) {
-      err = mst_spool_segment_remove(spool, i, ctx);
+      err = mst_spool_drop_if_settled(spool, segment->id, ctx);
     } else if (segment->kind == MST_SEGMENT_LOSS) {
       err = mst_segment_read(segment, 0, &envelope, ctx);
       if (err == MST_OK) {

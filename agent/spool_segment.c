@@ -28,6 +28,23 @@ put_record(uint8_t *at, const mst_record_image *image)
   mst_put_checksum(at, domain, MST_RECORD_HEADER_BYTES + image->size_bytes);
 }
 
+/* What was saved with a report bears the report's number, and counts only when that report follows it. */
+static size_t
+put_saved(uint8_t *at, const mst_record_image *image)
+{
+  const mst_record_image saved = {.session = image->session,
+                                  .sequence = image->sequence,
+                                  .made_at = image->made_at,
+                                  .kind = (mst_envelope_kind)MST_RECORD_SAVED,
+                                  .envelope = image->saved.data,
+                                  .size_bytes = image->saved.size_bytes};
+
+  if (image->saved.size_bytes == 0)
+    return 0;
+  put_record(at, &saved);
+  return MST_RECORD_HEADER_BYTES + saved.size_bytes;
+}
+
 /* False when the bytes are no whole, good record. */
 static bool
 get_record(const uint8_t *at, size_t size_bytes, mst_record_image *ret_image)
@@ -268,8 +285,8 @@ mst_segment_write(mst_segment *segment, const mst_record_image *image, uint32_t 
 {
   size_t size_bytes = MST_RECORD_HEADER_BYTES + image->size_bytes;
 
-  if (image->size_bytes == 0 || image->size_bytes > MST_ENVELOPE_MAX_BYTES)
-    return mst_fail(ctx, MST_ELIMIT, "spool: a record of %zu bytes", image->size_bytes);
+  if (image->size_bytes == 0 || image->size_bytes > MST_ENVELOPE_MAX_BYTES || image->saved.size_bytes > MST_ENVELOPE_MAX_BYTES)
+    return mst_fail(ctx, MST_ELIMIT, "spool: a record of %zu bytes and %zu saved", image->size_bytes, image->saved.size_bytes);
   mst_err err = grow_index(segment, ctx); /* so that indexing what was written cannot fail */
   if (err != MST_OK)
     return err;
@@ -282,12 +299,13 @@ mst_segment_write(mst_segment *segment, const mst_record_image *image, uint32_t 
   err = open_file(segment, 0, ctx);
   if (err != MST_OK)
     return err;
-  uint8_t *block = mst_alloc(1, size_bytes);
+  uint8_t *block = mst_alloc(1, 2 * MST_RECORD_HEADER_BYTES + image->saved.size_bytes + image->size_bytes);
   if (!block)
     return mst_fail(ctx, MST_ENOMEM, "spool: out of memory for a record of %zu bytes", image->size_bytes);
-  put_record(block, image);
-  uint32_t offset = (uint32_t)segment->size_bytes;
-  err = write_at(segment, block, size_bytes, ctx);
+  size_t saved_bytes = put_saved(block, image);
+  put_record(block + saved_bytes, image);
+  uint32_t offset = (uint32_t)(segment->size_bytes + saved_bytes);
+  err = write_at(segment, block, saved_bytes + size_bytes, ctx);
   mst_free(block);
   if (err == MST_OK)
     *ret_offset = offset;

@@ -66,7 +66,11 @@ typedef struct mst_record_image {
   mst_envelope_kind kind;
   const uint8_t *envelope;
   size_t size_bytes;
+  mst_bytes saved; /* on the way to the disk: written before the record, in one piece with it; empty: nothing */
 } mst_record_image;
+
+/* The kind of what stands before a report and was saved with it. No envelope: it is handed to `found` and never indexed. */
+enum { MST_RECORD_SAVED = 0x80 };
 
 /* An empty segment: with path a new file, without one it is kept in memory. The caller destroys it; that does not remove the file. */
 mst_err mst_segment_create(mst_segment_kind kind, const char *path, mst_segment **ret_segment, mst_errctx *ctx) MST_MUST_USE;

@@ -15,20 +15,6 @@ find_record(mst_spool *spool, mst_spool_handle handle, mst_segment **ret_segment
   return &spool->segments[at]->records[handle.index];
 }
 
-/* A file that nothing waits in any more goes, unless it is being written to or holds definitions. */
-static mst_err
-drop_if_settled(mst_spool *spool, uint64_t id, mst_errctx *ctx)
-{
-  size_t at = mst_spool_segment_find(spool, id);
-
-  if (at == spool->segment_count)
-    return MST_OK;
-  const mst_segment *segment = spool->segments[at];
-  if (segment->kind == MST_SEGMENT_DEFINITIONS || segment == spool->active || segment->waiting + segment->taken > 0)
-    return MST_OK;
-  return mst_spool_segment_remove(spool, at, ctx);
-}
-
 static mst_err
 fill_item(mst_spool *spool, mst_segment *segment, size_t index, mst_spool_item *ret_item, mst_errctx *ctx)
 {
@@ -160,7 +146,7 @@ finish(mst_spool *spool, mst_spool_handle handle, mst_errctx *ctx)
       drop_carrier(spool, handle.segment);
     mst_free(envelope);
   }
-  one = drop_if_settled(spool, handle.segment, ctx);
+  one = mst_spool_drop_if_settled(spool, handle.segment, ctx);
   err = err == MST_OK ? one : err;
   one = mst_spool_session_release(spool, session, false, ctx);
   mst_spool_compact(spool);
@@ -251,7 +237,7 @@ mst_spool_expire(mst_spool *spool, mst_errctx *ctx)
     if (segment->kind == MST_SEGMENT_REPORTS && segment->waiting > 0) {
       err = mst_spool_segment_lose(spool, segment, before_s, "too_old", ctx);
       if (err == MST_OK)
-        err = drop_if_settled(spool, id, ctx);
+        err = mst_spool_drop_if_settled(spool, id, ctx);
     }
     if (i < spool->segment_count && spool->segments[i]->id == id)
       i++;

@@ -185,7 +185,8 @@ mst_spool_session_release(mst_spool *spool, uint32_t index, bool is_pressed, mst
   mst_spool_session *session = &spool->sessions[index];
   mst_err err = MST_OK;
 
-  if (!session->is_used || session->is_current || session->reports > 0)
+  /* Only the journal says that the records beside what was saved last are settled, and it says so for as long as the session is known. */
+  if (!session->is_used || session->is_current || session->reports > 0 || mst_spool_saved_is_beside(spool, index))
     return MST_OK;
   for (size_t i = 0; is_pressed && i < spool->segment_count && err == MST_OK; i++)
     if (is_definitions_of(spool->segments[i], index))

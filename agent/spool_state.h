@@ -56,6 +56,13 @@ struct mst_spool {
   uint64_t lost_records, lost_samples;
   uint64_t cut_bytes;
   bool is_folder_dirty;
+  mst_buf saved;          /* with the last report on the disk */
+  uint64_t saved_segment; /* id of the file that holds it and therefore stays; 0: none */
+  struct {
+    mst_session_id session;
+    uint64_t sequence; /* 0: none */
+    mst_buf bytes;
+  } found; /* while opening: saved, and its report has not followed yet */
   char trouble[MST_ERRCTX_TEXT_BYTES];
 };
 
@@ -75,6 +82,21 @@ void mst_spool_compact(mst_spool *spool);
 mst_err mst_spool_session_release(mst_spool *spool, uint32_t index, bool is_pressed, mst_errctx *ctx) MST_MUST_USE;
 /* Takes a record out of the counts of its session and segment. */
 void mst_spool_record_settle(mst_spool *spool, mst_segment *segment, size_t index);
+
+/* spool_saved.c */
+/* What was read from a file is saved with the record that comes next. */
+mst_err mst_spool_saved_found(mst_spool *spool, const mst_record_image *image, mst_errctx *ctx) MST_MUST_USE;
+/* That record came, in the segment of this id. */
+void mst_spool_saved_confirm(mst_spool *spool, const mst_record_image *image, uint64_t segment);
+/* Whether it must be written with the next report to this segment. */
+bool mst_spool_saved_is_news(const mst_spool *spool, mst_bytes saved, const mst_segment *segment);
+/* Whether the file that holds it has records of this session. */
+bool mst_spool_saved_is_beside(const mst_spool *spool, uint32_t session);
+/* It is in this segment now; the file that held it before goes when nothing waits in it. Failures make it be written once more, and the
+ * file stay until the next start. */
+void mst_spool_saved_keep(mst_spool *spool, mst_bytes saved, const mst_segment *segment);
+/* A file that nothing waits in any more goes, unless it is being written to, holds definitions or what was saved last. */
+mst_err mst_spool_drop_if_settled(mst_spool *spool, uint64_t id, mst_errctx *ctx) MST_MUST_USE;
 
 /* spool_loss.c */
 void mst_loss_batch_done(mst_loss_batch *batch);

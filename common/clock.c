@@ -33,6 +33,15 @@ system_mono(const mst_clock *clock)
   return (mst_mono){now.tv_sec * MST_NS_PER_S + now.tv_nsec};
 }
 
+int64_t
+mst_clock_thread_cpu_ns(void)
+{
+  struct timespec now;
+
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return (int64_t)now.tv_sec * MST_NS_PER_S + now.tv_nsec;
+}
+
 const mst_clock *
 mst_clock_system(void)
 {

@@ -63,8 +63,10 @@ check(const char *path, mst_errctx *ctx)
     if (entry->file && access(entry->file, R_OK) == 0)
       mst_checklist_destroy(mst_checklist_load(entry->file, overlay, &diags));
   }
-  if (config.plan && access(config.plan, R_OK) == 0)
-    mst_plan_set_destroy(mst_plan_set_load(config.plan, &diags));
+  if (config.plan && access(config.plan, R_OK) == 0) {
+    const char *overlay = config.plan_overlay && access(config.plan_overlay, R_OK) == 0 ? config.plan_overlay : NULL;
+    mst_plan_set_destroy(mst_plan_set_load(config.plan, overlay, &diags));
+  }
   mst_controller_config_done(&config);
   size_t count = print_diags(&diags);
   mst_diags_done(&diags);

@@ -97,6 +97,8 @@ static const mst_config_field fields[] = {
      .help = "Checklists that runs may be started with"},
     {"plan", MST_CONFIG_STRING, offsetof(mst_controller_config, plan), .min = 1, .max = PATH_LIMIT_BYTES,
      .help = "The plan file: what agents measure; without one they run all their collectors"},
+    {"plan_overlay", MST_CONFIG_STRING, offsetof(mst_controller_config, plan_overlay), .min = 1, .max = PATH_LIMIT_BYTES,
+     .help = "A file that sets the plan's variables"},
     {"log", MST_CONFIG_STRUCT, offsetof(mst_controller_config, log), .sub = &log_schema, .help = "What is logged, and how"},
     {"contexts", MST_CONFIG_INTEGER, offsetof(mst_controller_config, contexts), .default_text = "256", .min = 1, .max = 4096,
      .help = "Envelopes that are worked on at one time"},
@@ -182,6 +184,10 @@ check_values(const mst_controller_config *config, const mst_yaml_node *root, mst
   check_file(config->tls.cert_file, mst_yaml_node_get(tls ? tls : root, "cert_file"), diags);
   check_file(config->tls.key_file, mst_yaml_node_get(tls ? tls : root, "key_file"), diags);
   check_file(config->plan, mst_yaml_node_get(root, "plan"), diags);
+  if (config->plan_overlay && !config->plan)
+    mst_yaml_complain(diags, mst_yaml_node_get(root, "plan_overlay"),
+                      "there is no plan: whose variables this sets; name one, or leave it out");
+  check_file(config->plan_overlay, mst_yaml_node_get(root, "plan_overlay"), diags);
   for (size_t i = 0; i < config->checklists.count; i++) {
     const mst_controller_checklist *entry = (const mst_controller_checklist *)config->checklists.items + i;
     check_file(entry->file, mst_yaml_node_get(entry->place.node, "file"), diags);
@@ -216,8 +222,8 @@ static bool
 resolve_all(const char *path, mst_controller_config *config)
 {
   bool is_good = resolve(path, &config->state_dir) && resolve(path, &config->store.file) && resolve(path, &config->tls.cert_file) &&
-                 resolve(path, &config->tls.key_file) && resolve(path, &config->plan) && resolve(path, &config->http.token_file) &&
-                 resolve(path, &config->http.cert_file) && resolve(path, &config->http.key_file);
+                 resolve(path, &config->tls.key_file) && resolve(path, &config->plan) && resolve(path, &config->plan_overlay) &&
+                 resolve(path, &config->http.token_file) && resolve(path, &config->http.cert_file) && resolve(path, &config->http.key_file);
 
   for (size_t i = 0; is_good && i < config->checklists.count; i++) {
     mst_controller_checklist *entry = (mst_controller_checklist *)config->checklists.items + i;

@@ -24,6 +24,7 @@ typedef struct mst_controller_config {
   int64_t window_ns, grace_ns, evaluate_every_ns, max_age_ns, retention_ns, key_overlap_ns;
   mst_config_list checklists; /* of mst_controller_checklist */
   char *plan;                 /* NULL: agents measure what they choose */
+  char *plan_overlay;         /* NULL: none */
   struct {
     int level, format; /* mst_log_level, mst_log_format */
   } log;

@@ -46,7 +46,7 @@ load_plan(mst_core *core, mst_errctx *ctx)
   if (!core->config->plan)
     return MST_OK;
   mst_diags_init(&diags);
-  core->plans = mst_plan_set_load(core->config->plan, &diags);
+  core->plans = mst_plan_set_load(core->config->plan, core->config->plan_overlay, &diags);
   if (!core->plans)
     err = mst_fail(ctx, MST_ECONFIG, "the plan has errors: %s; `musterd --check` shows all",
                    diags.count > 0 ? mst_diag_format(&diags.list[0], line, sizeof line) : "");

@@ -8,7 +8,7 @@
 
 #include "judging_parts.h"
 #include "keeper.h"
-#include "wait.h"
+#include <mst/common/wait.h>
 
 /* How often the thread looks at the clock while a run is on. */
 static const int64_t tick_ns = 50 * MST_NS_PER_MS;

@@ -6,7 +6,7 @@
 
 #include "ingest/batch.h"
 #include "round.h"
-#include "wait.h"
+#include <mst/common/wait.h>
 
 /* Envelopes are gathered for this long at most after the last batch, so that a busy controller signs and syncs fifty times a second, not a
  * thousand. */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include <mst/common/alloc.h>
-#include <mst/common/file.h>
+#include <mst/common/variables.h>
 
 #include "labels.h"
 #include "plan_file.h"
@@ -43,30 +43,42 @@ mst_plan_set_destroy(mst_plan_set *set)
   mst_free(set);
 }
 
+/* Looks at the file with its variables put in; the set takes the tree over. */
+static bool
+use_file(void *arg, mst_yaml *yaml, mst_diags *diags)
+{
+  mst_plan_set *set = arg;
+  const mst_yaml_node *root = mst_yaml_root(yaml);
+
+  set->yaml = yaml;
+  bool fine = mst_config_map(root, &mst_plan_file_schema, &set->file, diags);
+  mst_plan_file_check(&set->file, root, diags);
+  return fine;
+}
+
+static bool
+parse(void *arg, const mst_variables_source *source, mst_diags *diags)
+{
+  mst_plan_set *set = arg;
+
+  if (!mst_variables_read(source, use_file, set, diags))
+    return false;
+  /* The digest is of what is parsed, not of what may stand there a moment later. */
+  return mst_variables_digest(source, "muster/1/plan-file", &set->digest);
+}
+
 mst_plan_set *
-mst_plan_set_load(const char *path, mst_diags *diags)
+mst_plan_set_load(const char *path, const char *overlay, mst_diags *diags)
 {
   mst_plan_set *set = mst_alloc(1, sizeof *set);
   size_t before = diags->count + diags->dropped;
-  mst_errctx ctx = {0};
-  mst_buf text;
 
-  mst_buf_init(&text, MST_YAML_MAX_BYTES);
-  if (!set || mst_file_read(path, &text, &ctx) != MST_OK) {
-    mst_diags_add(diags, path, 0, 0, "", "%s", set ? ctx.text : "out of memory");
-    mst_free(set);
-    mst_buf_done(&text);
+  if (!set) {
+    mst_diags_add(diags, path, 0, 0, "", "out of memory");
     return NULL;
   }
-  /* The digest is of what is parsed, not of what may stand there a moment later. */
-  set->digest = mst_digest_of("muster/1/plan-file", text.data, text.size_bytes);
-  set->yaml = mst_yaml_parse(path, mst_buf_text(&text), text.size_bytes, diags);
-  mst_buf_done(&text);
-  if (set->yaml) {
-    (void)!mst_config_map(mst_yaml_root(set->yaml), &mst_plan_file_schema, &set->file, diags);
-    mst_plan_file_check(&set->file, diags);
-  }
-  if (!set->yaml || diags->count + diags->dropped != before) {
+  bool fine = mst_variables_load("plan", "plan and collectors", path, overlay, parse, set, diags);
+  if (!fine || diags->count + diags->dropped != before) {
     mst_plan_set_destroy(set);
     return NULL;
   }
@@ -126,17 +138,47 @@ host_fits(const mst_yaml_node *hosts, const char *labels)
   return true;
 }
 
+/* Collectors first, tails behind them: the order of a mask's bits. */
+static size_t
+entry_count(const mst_plan_set *set)
+{
+  return set->file.collectors.count + set->file.tails.count;
+}
+
+static const mst_plan_tail_file *
+tail_at(const mst_plan_set *set, size_t index)
+{
+  return index < set->file.collectors.count ? NULL
+                                            : (const mst_plan_tail_file *)set->file.tails.items + (index - set->file.collectors.count);
+}
+
+static const mst_plan_entry_file *
+collector_at(const mst_plan_set *set, size_t index)
+{
+  return index < set->file.collectors.count ? (const mst_plan_entry_file *)set->file.collectors.items + index : NULL;
+}
+
+static bool
+is_same_thing(const mst_plan_set *set, size_t left, size_t right)
+{
+  const mst_plan_tail_file *a = tail_at(set, left), *b = tail_at(set, right);
+
+  if (a || b)
+    return a && b && strcmp(a->name, b->name) == 0;
+  return strcmp(collector_at(set, left)->name, collector_at(set, right)->name) == 0;
+}
+
 static uint64_t
 mask_of(const mst_plan_set *set, const char *labels)
 {
-  const mst_plan_entry_file *entries = set->file.collectors.items;
   uint64_t mask = 0;
 
-  for (size_t i = 0; i < set->file.collectors.count; i++) {
+  for (size_t i = 0; i < entry_count(set); i++) {
+    const mst_yaml_node *hosts = tail_at(set, i) ? tail_at(set, i)->hosts : collector_at(set, i)->hosts;
     bool is_taken = false;
     for (size_t k = 0; k < i; k++)
-      is_taken = is_taken || ((mask >> k & 1) && strcmp(entries[k].name, entries[i].name) == 0);
-    if (!is_taken && host_fits(entries[i].hosts, labels))
+      is_taken = is_taken || ((mask >> k & 1) && is_same_thing(set, k, i));
+    if (!is_taken && host_fits(hosts, labels))
       mask |= (uint64_t)1 << i;
   }
   return mask;
@@ -182,23 +224,49 @@ fill_collector(const mst_plan_entry_file *entry, mst_plan_collector *collector)
   return collector->options != NULL;
 }
 
+/* The entries of the mask; what they own is finished with free_entries, also after a failure. */
+static mst_err
+fill_entries(const mst_plan_set *set, uint64_t mask, mst_plan *plan, mst_errctx *ctx)
+{
+  mst_err err = MST_OK;
+
+  for (size_t i = 0; err == MST_OK && i < entry_count(set); i++) {
+    mst_plan_collector *collector = &plan->collectors[plan->collector_count];
+    if (!(mask >> i & 1))
+      continue;
+    plan->collector_count++;
+    if (tail_at(set, i))
+      err = mst_plan_tail_compile(tail_at(set, i), collector, ctx);
+    else if (!fill_collector(collector_at(set, i), collector))
+      err = mst_fail(ctx, MST_ENOMEM, "out of memory for a plan");
+  }
+  return err;
+}
+
+static void
+free_entries(mst_plan *plan)
+{
+  for (uint32_t i = 0; i < plan->collector_count; i++) {
+    if (mst_text_equal(plan->collectors[i].name, "tail"))
+      mst_plan_tail_done(&plan->collectors[i]);
+    else
+      free_options(&plan->collectors[i]);
+  }
+}
+
 static mst_err
 seal(const mst_plan_set *set, uint64_t mask, const mst_key *key, mst_sealed_plan *ret_plan, mst_errctx *ctx)
 {
-  const mst_plan_entry_file *entries = set->file.collectors.items;
   mst_plan_collector collectors[MST_PLAN_MAX_COLLECTORS] = {0};
   mst_plan plan = {.name = text_of(set->file.name),
                    .interval_ns = set->file.interval_ns,
                    .jitter_ratio = set->file.jitter_ratio,
                    .collectors = collectors};
   mst_plan opened = {0};
-  mst_err err = MST_OK;
   mst_buf bytes;
 
   mst_buf_init(&bytes, MST_PLAN_MAX_BYTES);
-  for (size_t i = 0; err == MST_OK && i < set->file.collectors.count; i++)
-    if (mask >> i & 1 && !fill_collector(&entries[i], &collectors[plan.collector_count++]))
-      err = mst_fail(ctx, MST_ENOMEM, "out of memory for a plan");
+  mst_err err = fill_entries(set, mask, &plan, ctx);
   if (err == MST_OK)
     err = mst_plan_seal(&plan, key, &bytes, ctx);
   if (err == MST_OK)
@@ -210,8 +278,7 @@ seal(const mst_plan_set *set, uint64_t mask, const mst_key *key, mst_sealed_plan
     ret_plan->bytes.size_bytes = size_bytes;
     mst_plan_done(&opened);
   }
-  for (uint32_t i = 0; i < plan.collector_count; i++)
-    free_options(&collectors[i]);
+  free_entries(&plan);
   mst_buf_done(&bytes);
   return err;
 }

@@ -15,11 +15,11 @@ typedef struct mst_sealed_plan {
   mst_bytes bytes;   /* signed, as it goes over the wire */
 } mst_sealed_plan;
 
-/* NULL when there was an error; all are in diags. */
-mst_plan_set *mst_plan_set_load(const char *path, mst_diags *diags);
+/* overlay: a file that sets the plan's variables; NULL: none. NULL when there was an error; all are in diags. */
+mst_plan_set *mst_plan_set_load(const char *path, const char *overlay, mst_diags *diags);
 void mst_plan_set_destroy(mst_plan_set *set);
 const char *mst_plan_set_name(const mst_plan_set *set);
-/* Of the file's bytes: what a run is bound to. */
+/* Of the bytes of file and overlay: what a run is bound to. */
 mst_digest mst_plan_set_digest(const mst_plan_set *set);
 int64_t mst_plan_set_interval_ns(const mst_plan_set *set);
 /* The plan of a host with these labels ("role=api\nzone=a"). Lives as long as the set. One thread at a time. */

@@ -32,8 +32,12 @@ static const mst_config_field fields[] = {
      .help = "Time between reports"},
     {"jitter", MST_CONFIG_RATIO, offsetof(mst_plan_file, jitter_ratio), .default_text = "5%", .min = 0, .max = 0.5,
      .help = "Each report comes up to this part of the interval late, drawn at random"},
+    {"variables", MST_CONFIG_NODE, offsetof(mst_plan_file, variables),
+     .help = "Names and values; ${name} anywhere in the file stands for the value, which an overlay may set"},
     {"collectors", MST_CONFIG_STRUCT_LIST, offsetof(mst_plan_file, collectors), .required = true, .min = 1, .max = MST_PLAN_MAX_COLLECTORS,
      .sub = &entry_schema, .help = "What is collected, and where; of entries of one name, the first that fits a host counts"},
+    {"tails", MST_CONFIG_STRUCT_LIST, offsetof(mst_plan_file, tails), .max = MST_PLAN_TAILS_MAX, .sub = &mst_plan_tail_schema,
+     .help = "Logs that are followed, and where; of entries of one name, the first that fits a host counts"},
 };
 const mst_config_schema mst_plan_file_schema = {
     .name = "plan",
@@ -79,6 +83,10 @@ complain_of_collector(const mst_plan_entry_file *entry, mst_diags *diags)
 {
   mst_buf names;
 
+  if (strcmp(entry->name, "tail") == 0) {
+    mst_yaml_complain(diags, mst_yaml_node_get(entry->place.node, "name"), "logs are not collected but followed: write it under `tails:`");
+    return;
+  }
   mst_buf_init(&names, NAMES_TEXT_BYTES);
   for (const mst_known_collector *known = mst_known_collectors; known->name; known++)
     mst_buf_printf(&names, "%s%s", known == mst_known_collectors ? "" : ", ", known->name);
@@ -117,27 +125,62 @@ check_options(const mst_plan_entry_file *entry, const mst_known_collector *known
   }
 }
 
-void
-mst_plan_file_check(const mst_plan_file *file, mst_diags *diags)
+enum { LABELS_MAX = 32, LABEL_VALUES_MAX = 256 };
+
+static void
+check_hosts(const mst_yaml_node *hosts, mst_diags *diags)
 {
-  enum { LABELS_MAX = 32, VALUES_MAX = 256 };
+  if (hosts)
+    (void)check_map(hosts, "labels and what they must be, such as {role: api}", LABELS_MAX, 1, LABEL_VALUES_MAX, diags);
+}
+
+static void
+complain_of_shadow(const char *kind, const char *name, const mst_config_place *place, const mst_config_place *before, mst_diags *diags)
+{
+  mst_yaml_complain(diags, mst_yaml_node_get(place->node, "name"),
+                    "%s %s stands above for all hosts, on line %u: this entry never counts; put it before that one, or leave it out", kind,
+                    name, mst_yaml_node_line(before->node));
+}
+
+static void
+check_collectors(const mst_plan_file *file, mst_diags *diags)
+{
+  const mst_plan_entry_file *entries = file->collectors.items;
 
   for (size_t i = 0; i < file->collectors.count; i++) {
-    const mst_plan_entry_file *entry = (const mst_plan_entry_file *)file->collectors.items + i;
+    const mst_plan_entry_file *entry = &entries[i];
     const mst_known_collector *known = entry->name ? mst_known_collector_find(entry->name) : NULL;
     if (entry->name && !known)
       complain_of_collector(entry, diags);
     if (entry->options)
       check_options(entry, known, diags);
-    if (entry->hosts)
-      (void)check_map(entry->hosts, "labels and what they must be, such as {role: api}", LABELS_MAX, 1, VALUES_MAX, diags);
-    for (size_t k = 0; k < i; k++) {
-      const mst_plan_entry_file *other = (const mst_plan_entry_file *)file->collectors.items + k;
-      if (entry->name && other->name && strcmp(entry->name, other->name) == 0 && !other->hosts)
-        mst_yaml_complain(
-            diags, mst_yaml_node_get(entry->place.node, "name"),
-            "collector %s stands above for all hosts, on line %u: this entry never counts; put it before that one, or leave it out",
-            entry->name, mst_yaml_node_line(other->place.node));
-    }
+    check_hosts(entry->hosts, diags);
+    for (size_t k = 0; k < i; k++)
+      if (entry->name && entries[k].name && strcmp(entry->name, entries[k].name) == 0 && !entries[k].hosts)
+        complain_of_shadow("collector", entry->name, &entry->place, &entries[k].place, diags);
   }
+}
+
+static void
+check_tails(const mst_plan_file *file, mst_diags *diags)
+{
+  const mst_plan_tail_file *tails = file->tails.items;
+
+  for (size_t i = 0; i < file->tails.count; i++) {
+    mst_plan_tail_check(&tails[i], diags);
+    check_hosts(tails[i].hosts, diags);
+    for (size_t k = 0; k < i; k++)
+      if (tails[i].name && tails[k].name && strcmp(tails[i].name, tails[k].name) == 0 && !tails[k].hosts)
+        complain_of_shadow("tail", tails[i].name, &tails[i].place, &tails[k].place, diags);
+  }
+}
+
+void
+mst_plan_file_check(const mst_plan_file *file, const mst_yaml_node *root, mst_diags *diags)
+{
+  check_collectors(file, diags);
+  check_tails(file, diags);
+  if (file->collectors.count + file->tails.count > MST_PLAN_MAX_COLLECTORS)
+    mst_yaml_complain(diags, mst_yaml_node_get(root, "tails"), "%zu collectors and %zu tails; at most %d are possible together",
+                      file->collectors.count, file->tails.count, MST_PLAN_MAX_COLLECTORS);
 }

@@ -119,7 +119,7 @@ mst_core_reload(mst_core *core, const mst_controller_config *config, mst_errctx 
 
   if (config->plan) {
     mst_diags_init(&diags);
-    reloading.plans = mst_plan_set_load(config->plan, &diags);
+    reloading.plans = mst_plan_set_load(config->plan, config->plan_overlay, &diags);
     mst_err err = reloading.plans ? MST_OK
                                   : mst_fail(ctx, MST_ECONFIG, "the plan has errors: %s",
                                              diags.count > 0 ? mst_diag_format(&diags.list[0], line, sizeof line) : "");

@@ -9,7 +9,7 @@
 #include "signed.h"
 #include "text.h"
 
-enum { PLAN_ELEMENTS = 6, COLLECTOR_ELEMENTS = 3 };
+enum { PLAN_ELEMENTS = 6, COLLECTOR_ELEMENTS = 4 };
 
 static const char context[] = "muster/1/plan";
 static const int64_t interval_least_ns = 100 * MST_NS_PER_MS, interval_most_ns = 3600 * MST_NS_PER_S;
@@ -63,7 +63,7 @@ pack_options(msgpack_packer *pack, const mst_plan_collector *collector, mst_errc
     mst_pack_text(pack, option->key);
     msgpack_pack_array(pack, option->value_count);
     for (uint32_t j = 0; err == MST_OK && j < option->value_count; j++) {
-      err = mst_text_check(option->values[j], "plan.options value", 0, MST_PLAN_TEXT_MAX_BYTES, ctx);
+      err = mst_text_check(option->values[j], "plan.options value", 0, MST_PLAN_VALUE_MAX_BYTES, ctx);
       if (err == MST_OK)
         mst_pack_text(pack, option->values[j]);
     }
@@ -83,11 +83,14 @@ pack_collectors(msgpack_packer *pack, const mst_plan *plan, mst_errctx *ctx)
     const mst_plan_collector *collector = &plan->collectors[i];
     err = mst_text_check(collector->name, "plan.collectors.name", 1, MST_PLAN_TEXT_MAX_BYTES, ctx);
     if (err == MST_OK)
+      err = mst_text_check(collector->instance, "plan.collectors.instance", 0, MST_PLAN_TEXT_MAX_BYTES, ctx);
+    if (err == MST_OK)
       err = check_period(collector->period_ns, ctx);
     if (err != MST_OK)
       break;
     msgpack_pack_array(pack, COLLECTOR_ELEMENTS);
     mst_pack_text(pack, collector->name);
+    mst_pack_text(pack, collector->instance);
     msgpack_pack_int64(pack, collector->period_ns);
     err = pack_options(pack, collector, ctx);
   }
@@ -142,7 +145,7 @@ read_option(mst_cursor *cursor, mst_plan_option *option, mst_errctx *ctx)
   if (!option->values)
     return mst_fail(ctx, MST_ENOMEM, "plan: out of memory");
   for (; err == MST_OK && option->value_count < count; option->value_count++)
-    err = mst_cursor_text(cursor, "plan.options value", MST_PLAN_TEXT_MAX_BYTES, &option->values[option->value_count], ctx);
+    err = mst_cursor_text(cursor, "plan.options value", MST_PLAN_VALUE_MAX_BYTES, &option->values[option->value_count], ctx);
   return err;
 }
 
@@ -155,6 +158,8 @@ read_collector(mst_cursor *cursor, mst_plan_collector *collector, mst_errctx *ct
   mst_err err = mst_cursor_array(cursor, "plan.collectors entry", COLLECTOR_ELEMENTS, COLLECTOR_ELEMENTS, &elements, ctx);
   if (err == MST_OK)
     err = read_name(cursor, "plan.collectors.name", &collector->name, ctx);
+  if (err == MST_OK)
+    err = mst_cursor_text(cursor, "plan.collectors.instance", MST_PLAN_TEXT_MAX_BYTES, &collector->instance, ctx);
   if (err == MST_OK)
     err = mst_cursor_uint(cursor, "plan.collectors.period_ns", INT64_MAX, &period, ctx);
   if (err == MST_OK)

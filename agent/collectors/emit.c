@@ -44,3 +44,10 @@ mst_emit_error(mst_emit *emit, const mst_signal *signal, const mst_tag *tags, si
   if (emit->err == MST_OK)
     keep(emit, mst_sink_error(emit->sink, signal, tags, tag_count, reason, emit->ctx));
 }
+
+void
+mst_emit_absent(mst_emit *emit, const mst_signal *signal, const mst_tag *tags, size_t tag_count, const char *reason)
+{
+  if (emit->err == MST_OK)
+    keep(emit, mst_sink_absent(emit->sink, signal, tags, tag_count, reason, emit->ctx));
+}

@@ -14,6 +14,7 @@ typedef struct mst_emit {
 void mst_emit_gauge(mst_emit *emit, const mst_signal *signal, const mst_tag *tags, size_t tag_count, double value);
 void mst_emit_counter(mst_emit *emit, const mst_signal *signal, const mst_tag *tags, size_t tag_count, mst_wall start_at, double value);
 void mst_emit_state(mst_emit *emit, const mst_signal *signal, const mst_tag *tags, size_t tag_count, const char *state);
+void mst_emit_absent(mst_emit *emit, const mst_signal *signal, const mst_tag *tags, size_t tag_count, const char *reason);
 void mst_emit_error(mst_emit *emit, const mst_signal *signal, const mst_tag *tags, size_t tag_count, const char *reason);
 
 #endif

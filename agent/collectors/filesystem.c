@@ -13,6 +13,7 @@
 
 #include "collectors/emit.h"
 #include "collectors/mounts.h"
+#include "collectors/projection.h"
 #include "collectors/source.h"
 
 enum {
@@ -20,7 +21,7 @@ enum {
   MOUNTINFO_MAX_BYTES = 4 * 1024 * 1024, /* a host of 2000 containers, four mounts of 400 bytes each */
 };
 
-enum { USAGE, UTILIZATION, LIMIT, INODES, INODES_UTILIZATION, MODE };
+enum { USAGE, UTILIZATION, LIMIT, INODES, INODES_UTILIZATION, MODE, DAYS_TO_FULL };
 static const mst_signal signals[] = {
     [USAGE] = {"system.filesystem.usage", MST_SIGNAL_GAUGE, "By", "Bytes of a file system in a state: used, free, reserved (to root only)"},
     [UTILIZATION] = {"system.filesystem.utilization", MST_SIGNAL_GAUGE, "1", "Share in use of what is not reserved, as df says it"},
@@ -28,6 +29,9 @@ static const mst_signal signals[] = {
     [INODES] = {"system.filesystem.inodes.usage", MST_SIGNAL_GAUGE, "{inode}",
                 "Inodes of a file system in a state; not given where their number is not fixed"},
     [INODES_UTILIZATION] = {"muster.filesystem.inodes.utilization", MST_SIGNAL_GAUGE, "1", "Share of the inodes that is in use"},
+    [DAYS_TO_FULL] =
+        {"muster.filesystem.days_to_full", MST_SIGNAL_GAUGE, "d",
+         "Days until a file system is full if it goes on to grow as it did in the last day; at most 3650, given after half an hour"},
     [MODE] = {"muster.filesystem.mode", MST_SIGNAL_STATE, "1", "rw, or ro: mounted read-only, or turned so by the kernel after an error"},
 };
 
@@ -38,8 +42,16 @@ static const mst_option_help options[] = {
     {"ignore", "none", "mount points not to report, as shell patterns"},
 };
 
+struct growth {
+  uint32_t major, minor;
+  mst_projection used;
+};
+
 struct state {
   int root_fd;
+  const mst_clock *clock;
+  struct growth *growths; /* owned; one for each file system ever seen, at most MST_MOUNTS_MAX */
+  size_t growth_count;
   mst_source mountinfo;
   bool is_watched; /* the kernel says when mounts change */
   bool is_known;   /* mounts holds what mountinfo said last */
@@ -85,6 +97,7 @@ close_filesystem(void *opaque)
     return;
   mst_source_close(&st->mountinfo);
   mst_mounts_done(&st->mounts);
+  mst_free(st->growths);
   mst_free(st);
 }
 
@@ -97,6 +110,7 @@ open_filesystem(const mst_collector_env *env, void **ret_state, mst_errctx *ctx)
   if (!st)
     return mst_fail(ctx, MST_ENOMEM, "filesystem: no memory for its state");
   st->root_fd = env->root_fd;
+  st->clock = env->clock;
   st->choice = (mst_mount_choice){.types = mst_collector_option(env, "types"),
                                   .mounts = mst_collector_option(env, "mounts"),
                                   .ignore = mst_collector_option(env, "ignore")};
@@ -167,8 +181,39 @@ give_error(mst_emit *emit, mst_tag tags[static TAGS], const char *reason)
   mst_emit_error(emit, &signals[LIMIT], tags, TAG_STATE, reason);
 }
 
+/* NULL: no memory, or too many. */
+static mst_projection *
+growth_of(struct state *st, const mst_mount *mount)
+{
+  for (size_t i = 0; i < st->growth_count; i++)
+    if (st->growths[i].major == mount->major && st->growths[i].minor == mount->minor)
+      return &st->growths[i].used;
+
+  struct growth *growths = st->growth_count < MST_MOUNTS_MAX ? mst_realloc(st->growths, st->growth_count + 1, sizeof *growths) : NULL;
+
+  if (!growths)
+    return NULL;
+  st->growths = growths;
+  growths[st->growth_count] = (struct growth){.major = mount->major, .minor = mount->minor};
+  return &growths[st->growth_count++].used;
+}
+
 static void
-give_mount(const struct state *st, mst_emit *emit, const mst_mount *mount)
+give_days(struct state *st, mst_emit *emit, const mst_mount *mount, const mst_tag *tags, const mst_filesystem_figures *figures)
+{
+  mst_projection *used = growth_of(st, mount);
+  mst_errctx ignored = {0};
+  double days;
+
+  if (!used)
+    return;
+  mst_projection_add(used, mst_clock_wall(st->clock), figures->used);
+  if (mst_projection_days(used, figures->free, &days, &ignored) == MST_OK)
+    mst_emit_gauge(emit, &signals[DAYS_TO_FULL], tags, TAG_STATE, days);
+}
+
+static void
+give_mount(struct state *st, mst_emit *emit, const mst_mount *mount)
 {
   mst_tag tags[TAGS] = {{"system.device", mount->device},
                         {"system.filesystem.mountpoint", mount->mountpoint},
@@ -193,6 +238,7 @@ give_mount(const struct state *st, mst_emit *emit, const mst_mount *mount)
   give_state(emit, USAGE, tags, "reserved", figures.reserved);
   mst_emit_gauge(emit, &signals[UTILIZATION], tags, TAG_STATE, figures.utilization);
   mst_emit_gauge(emit, &signals[LIMIT], tags, TAG_STATE, figures.total);
+  give_days(st, emit, mount, tags, &figures);
   mst_emit_state(emit, &signals[MODE], tags, TAG_STATE, mount->is_read_only ? "ro" : "rw");
   if (!figures.has_inodes)
     return;

@@ -6,10 +6,11 @@
 #include <mst/common/alloc.h>
 
 #include "collectors/emit.h"
+#include "collectors/projection.h"
 #include "collectors/scan.h"
 #include "collectors/source.h"
 
-enum { USAGE, STATE_SHARE, USED_SHARE, LIMIT, AVAILABLE };
+enum { USAGE, STATE_SHARE, USED_SHARE, LIMIT, AVAILABLE, DAYS_TO_FULL };
 static const mst_signal signals[] = {
     [USAGE] = {"system.memory.usage", MST_SIGNAL_GAUGE, "By", "Memory in a state; used is what is not available, so the states overlap"},
     [STATE_SHARE] = {"system.memory.utilization", MST_SIGNAL_GAUGE, "1", "Share of the memory in a state"},
@@ -17,6 +18,9 @@ static const mst_signal signals[] = {
     [LIMIT] = {"system.memory.limit", MST_SIGNAL_GAUGE, "By", "Memory that the kernel manages"},
     [AVAILABLE] = {"system.memory.linux.available", MST_SIGNAL_GAUGE, "By",
                    "Memory that new programs can have without swapping, as the kernel estimates it"},
+    [DAYS_TO_FULL] =
+        {"muster.memory.days_to_full", MST_SIGNAL_GAUGE, "d",
+         "Days until no memory is available if its use goes on to grow as it did in the last day; at most 3650, given after half an hour"},
 };
 
 enum { TOTAL, FREE, AVAIL, BUFFERS, CACHED, RECLAIMABLE, SWAP_TOTAL, SWAP_FREE, LINES };
@@ -86,45 +90,52 @@ mst_memory_parse(const char *text, size_t length, mst_memory *ret_memory, mst_er
   return MST_OK;
 }
 
+struct state {
+  mst_source source;
+  const mst_clock *clock;
+  mst_projection used;
+};
+
 static void
 close_memory(void *opaque)
 {
-  mst_source *source = opaque;
+  struct state *st = opaque;
 
-  if (!source)
+  if (!st)
     return;
-  mst_source_close(source);
-  mst_free(source);
+  mst_source_close(&st->source);
+  mst_free(st);
 }
 
 static mst_err
 open_memory(const mst_collector_env *env, void **ret_state, mst_errctx *ctx)
 {
-  mst_source *source = mst_alloc(1, sizeof *source);
+  struct state *st = mst_alloc(1, sizeof *st);
 
-  if (!source)
+  if (!st)
     return mst_fail(ctx, MST_ENOMEM, "memory: no memory for its state");
 
-  mst_err err = mst_source_open(source, env->root_fd, "proc/meminfo", MST_MEMINFO_FIRST_BYTES, MST_MEMINFO_MAX_BYTES, ctx);
+  mst_err err = mst_source_open(&st->source, env->root_fd, "proc/meminfo", MST_MEMINFO_FIRST_BYTES, MST_MEMINFO_MAX_BYTES, ctx);
 
   if (err != MST_OK) {
-    close_memory(source);
+    close_memory(st);
     return err;
   }
-  *ret_state = source;
+  st->clock = env->clock;
+  *ret_state = st;
   return MST_OK;
 }
 
 static mst_err
 sample_memory(void *opaque, mst_sink *sink, mst_errctx *ctx)
 {
-  mst_source *source = opaque;
+  struct state *st = opaque;
   mst_emit emit = {.sink = sink, .ctx = ctx};
   mst_memory memory;
-  mst_err err = mst_source_read(source, ctx);
+  mst_err err = mst_source_read(&st->source, ctx);
 
   if (err == MST_OK)
-    err = mst_memory_parse(source->text, source->length, &memory, ctx);
+    err = mst_memory_parse(st->source.text, st->source.length, &memory, ctx);
   if (err != MST_OK)
     return err;
 
@@ -146,6 +157,13 @@ sample_memory(void *opaque, mst_sink *sink, mst_errctx *ctx)
   mst_emit_gauge(&emit, &signals[USED_SHARE], NULL, 0, (double)(memory.total - memory.available) / total);
   mst_emit_gauge(&emit, &signals[LIMIT], NULL, 0, total);
   mst_emit_gauge(&emit, &signals[AVAILABLE], NULL, 0, (double)memory.available);
+
+  mst_errctx ignored = {0};
+  double days;
+
+  mst_projection_add(&st->used, mst_clock_wall(st->clock), (double)(memory.total - memory.available));
+  if (mst_projection_days(&st->used, (double)memory.available, &days, &ignored) == MST_OK)
+    mst_emit_gauge(&emit, &signals[DAYS_TO_FULL], NULL, 0, days);
   return emit.err;
 }
 

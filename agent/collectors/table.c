@@ -7,6 +7,7 @@
 #define MST_COLLECTORS(X)                                                                                                                  \
   X(cpu)                                                                                                                                   \
   X(disk)                                                                                                                                  \
+  X(docker)                                                                                                                                \
   X(filesystem)                                                                                                                            \
   X(host)                                                                                                                                  \
   X(load)                                                                                                                                  \
@@ -16,6 +17,7 @@
   X(paging)                                                                                                                                \
   X(pressure)                                                                                                                              \
   X(processes)                                                                                                                             \
+  X(tail)                                                                                                                                  \
   X(uptime)
 
 #define DECLARE(name) extern const mst_collector mst_collector_##name;

@@ -11,52 +11,6 @@ static const int64_t stale_ns = 30 * MST_NS_PER_S;
 static const int64_t silent_ns = 2 * MST_NS_PER_S;
 static const int64_t most_recover_ns = 24 * 3600 * MST_NS_PER_S;
 
-const mst_signal mst_docker_signals[MST_DOCKER_SIGNALS] = {
-    [MST_DOCKER_UP] = {"muster.docker.up", MST_SIGNAL_GAUGE, "1",
-                       "1 when the daemon answers, 0 when it does not: muster.docker.version says why"},
-    [MST_DOCKER_VERSION] = {"muster.docker.version", MST_SIGNAL_STATE, "1", "Version of Docker Engine or Podman"},
-    [MST_DOCKER_API_VERSION] = {"muster.docker.api_version", MST_SIGNAL_STATE, "1",
-                                "Newest version of the Engine API that the daemon speaks"},
-    [MST_DOCKER_CONTAINERS] = {"muster.docker.containers", MST_SIGNAL_GAUGE, "{container}", "Containers in a state"},
-    [MST_CONTAINER_STATE] = {"muster.container.state", MST_SIGNAL_STATE, "1",
-                             "created, running, paused, restarting, exited, dead; missing: expected, and there is none of that name"},
-    [MST_CONTAINER_HEALTH] =
-        {"muster.container.health", MST_SIGNAL_STATE, "1",
-         "What its health check says: starting, healthy, unhealthy; none: it has none, said of expected containers only"},
-    [MST_CONTAINER_RESTARTS] = {"muster.container.restarts", MST_SIGNAL_COUNTER, "{restart}",
-                                "Starts after the first, whoever caused them; those by Docker's restart policy from the creation on"},
-    [MST_CONTAINER_BY_HAND] = {"muster.container.restarts_by_hand", MST_SIGNAL_COUNTER, "{operation}",
-                               "Times that an API client stopped, killed, restarted it or started it again"},
-    [MST_CONTAINER_NOT_RECOVERED] = {"muster.container.not_recovered", MST_SIGNAL_COUNTER, "{failure}",
-                                     "Times that it died or turned unhealthy and was not running and healthy again within recover_within"},
-    [MST_CONTAINER_EXIT_CODE] = {"muster.container.exit_code", MST_SIGNAL_GAUGE, "1",
-                                 "Exit code of its last end; not given while it has not ended yet"},
-    [MST_CONTAINER_OOM_KILLS] = {"muster.container.oom_kills", MST_SIGNAL_COUNTER, "{process}",
-                                 "Processes in it that the kernel killed for want of memory"},
-    [MST_CONTAINER_PRIVILEGED] = {"muster.container.privileged", MST_SIGNAL_GAUGE, "1", "1 when it runs privileged"},
-    [MST_CONTAINER_CAPABILITIES] = {"muster.container.capabilities_added", MST_SIGNAL_GAUGE, "{capability}",
-                                    "Capabilities that were added to it; ALL counts 41"},
-    [MST_CONTAINER_ROOT] = {"muster.container.root", MST_SIGNAL_GAUGE, "1",
-                            "1 when it is started as root, and no user namespace makes another user of that"},
-    [MST_CONTAINER_DIGEST] = {"muster.container.image.digest", MST_SIGNAL_STATE, "1",
-                              "Digest under which its image was pulled; of an image that never was, the image's own id"},
-    [MST_CONTAINER_UPTIME] = {"container.uptime", MST_SIGNAL_GAUGE, "s", "Time since its last start"},
-    [MST_CONTAINER_CPU_TIME] = {"container.cpu.time", MST_SIGNAL_COUNTER, "s", "CPU time that it used, over restarts that were seen"},
-    [MST_CONTAINER_MEMORY] = {"container.memory.usage", MST_SIGNAL_GAUGE, "By",
-                              "Memory that it uses, without cached files that were not used lately"},
-    [MST_CONTAINER_NETWORK] = {"container.network.io", MST_SIGNAL_COUNTER, "By",
-                               "Bytes received and transmitted, over restarts that were seen; not given when it shares another network"},
-    [MST_CONTAINER_DISK] = {"container.disk.io", MST_SIGNAL_COUNTER, "By", "Bytes read and written, over restarts that were seen"},
-};
-
-static const mst_option_help options[] = {
-    {"socket", "/var/run/docker.sock, else /run/podman/podman.sock", "path of the daemon's socket"},
-    {"expected", "none", "names of containers that must be there: they are reported even when they are missing"},
-    {"ignore", "none", "containers not to report, as shell patterns of their names"},
-    {"recover_within", "60s", "how long a container may take to run and be healthy again"},
-    {"api", "yes", "no: ask no daemon, give CPU time, memory and disk of what control groups there are, by container.id"},
-};
-
 struct state {
   const mst_clock *clock;
   mst_watch *watch;
@@ -173,16 +127,14 @@ save_docker(void *opaque, mst_buf *ret_saved, mst_errctx *ctx)
   return mst_buf_check(ret_saved, "docker: what is kept of containers", ctx);
 }
 
-const mst_collector mst_collector_docker = {
+const mst_collector mst_docker_collector = {
     .name = "docker",
-    .help = "Containers: whether they run and are well, and what they use",
+    .help = "Containers",
     .deadline_ns = 100 * MST_NS_PER_MS,
     .signals = mst_docker_signals,
     .signal_count = MST_DOCKER_SIGNALS,
-    .options = options,
-    .option_count = sizeof options / sizeof options[0],
     .open = open_docker,
     .sample = sample_docker,
-    .close = close_docker,
     .save = save_docker,
+    .close = close_docker,
 };

@@ -37,9 +37,9 @@ lint_checklist(linting *at, const char *file, const char *overlay)
 }
 
 static void
-lint_plan(linting *at, const char *file)
+lint_plan(linting *at, const char *file, const char *overlay)
 {
-  mst_plan_set_destroy(mst_plan_set_load(file, &at->diags));
+  mst_plan_set_destroy(mst_plan_set_load(file, overlay, &at->diags));
 }
 
 /* A file that a config names; one that cannot be read is the config's error already. */
@@ -65,8 +65,9 @@ lint_config(linting *at, const char *file)
     at->file_count += overlay ? 2 : 1;
   }
   if (can_read(config.plan)) {
-    lint_plan(at, config.plan);
-    at->file_count++;
+    const char *overlay = can_read(config.plan_overlay) ? config.plan_overlay : NULL;
+    lint_plan(at, config.plan, overlay);
+    at->file_count += overlay ? 2 : 1;
   }
   mst_controller_config_done(&config);
 }
@@ -89,7 +90,8 @@ note_overlay(linting *at, const char *file)
 {
   if (!at->overlay || strcmp(at->overlay, file) != 0)
     add_note(at, file,
-             "not checked: an overlay is checked with its checklist, muster lint --overlay FILE CHECKLIST, or with the musterd config that "
+             "not checked: an overlay is checked with its checklist or plan, muster lint --overlay FILE CHECKLIST, or with the musterd "
+             "config that "
              "names both");
 }
 
@@ -97,6 +99,14 @@ static void
 lint_given_checklist(linting *at, const char *file)
 {
   lint_checklist(at, file, at->overlay);
+  at->file_count += at->overlay && !at->overlay_used;
+  at->overlay_used = true;
+}
+
+static void
+lint_given_plan(linting *at, const char *file)
+{
+  lint_plan(at, file, at->overlay);
   at->file_count += at->overlay && !at->overlay_used;
   at->overlay_used = true;
 }
@@ -109,9 +119,9 @@ static const struct file_kind {
     {{"checklist", "items"}, lint_given_checklist},
     {{"controllers", "hostname", "spool", "uplink", "forbid", "ledger", "root"}, note_agent_config},
     {{"listen", "http", "checklists", "store", "window", "grace", "evaluate_every", "max_age", "retention", "key_overlap", "contexts",
-      "workers", "state_dir", "tls", "log"},
+      "plan_overlay", "workers", "state_dir", "tls", "log"},
      lint_config},
-    {{"plan", "collectors"}, lint_plan},
+    {{"plan", "collectors", "tails"}, lint_given_plan},
     {{"variables"}, note_overlay},
 };
 
@@ -208,7 +218,7 @@ mst_cli_lint(mst_cli *cli, int argc, char **argv)
 {
   const mst_cli_command *command = mst_cli_command_find("lint");
   const char *overlay = NULL;
-  const mst_cli_option options[] = {{"overlay", "FILE", "sets variables of the checklists that are given", &overlay, NULL}};
+  const mst_cli_option options[] = {{"overlay", "FILE", "sets variables of the checklists and plans that are given", &overlay, NULL}};
   int count, code;
 
   if (!mst_cli_options(cli, command, options, 1, argc, argv, &count, &code))
@@ -223,7 +233,7 @@ mst_cli_lint(mst_cli *cli, int argc, char **argv)
   for (int i = 0; i < count; i++)
     lint_file(at, argv[i]);
   if (overlay && !at->overlay_used)
-    code = mst_cli_usage_error(cli, command, "--overlay needs a checklist beside it");
+    code = mst_cli_usage_error(cli, command, "--overlay needs a checklist or a plan beside it");
   else
     code = finish(cli, at);
   mst_diags_done(&at->diags);

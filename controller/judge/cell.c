@@ -156,6 +156,7 @@ mst_cell_destroy(mst_cell *cell)
   if (cell->hist)
     mst_hist_done(cell->hist);
   mst_free(cell->hist);
+  mst_free(cell->excuse);
   mst_free(cell->lineages);
   mst_free(cell->members);
   mst_free(cell);
@@ -267,6 +268,32 @@ look(const mst_cell *cell, const mst_window_row *const *rows, const mst_window_r
   }
 }
 
+/* Remembers the reason of the last error, for people: of the latest window, in whatever order windows come. */
+static void
+note_excuse(mst_cell *cell, uint32_t index, const mst_sight *sight)
+{
+  const mst_window_cell *last = NULL;
+
+  if (sight->error == 0 || (cell->excuse && cell->excuse->index > index))
+    return;
+  for (size_t i = 0; i < sight->count; i++)
+    for (uint32_t j = 0; j < sight->rows[i]->cell_count; j++)
+      if (sight->rows[i]->cells[j].status == MST_SAMPLE_ERROR)
+        last = &sight->rows[i]->cells[j];
+  if (!last || last->text.size_bytes == 0)
+    return;
+  if (!cell->excuse)
+    cell->excuse = mst_alloc(1, sizeof *cell->excuse);
+  if (!cell->excuse) /* the outcome does not hang on it */
+    return;
+  size_t length = last->text.size_bytes < sizeof cell->excuse->text - 1 ? last->text.size_bytes : sizeof cell->excuse->text - 1;
+  while (length > 0 && length < last->text.size_bytes && ((unsigned char)last->text.data[length] & 0xc0) == 0x80)
+    length--; /* not within a character */
+  memcpy(cell->excuse->text, last->text.data, length);
+  cell->excuse->text[length] = '\0';
+  cell->excuse->index = index;
+}
+
 static mst_err
 keep(mst_cell *cell, uint32_t index, mst_payload *payload, mst_errctx *ctx)
 {
@@ -319,6 +346,7 @@ mst_cell_add(mst_cell *cell, const mst_window *window, uint32_t index, const mst
   look(cell, rows, found, members, &sight);
   if (sight.count == 0)
     return MST_OK;
+  note_excuse(cell, index, &sight);
   memset(bytes, 0, cell->trend ? cell->family->payload_bytes : cell->runs.stride_bytes);
   if (!observe(cell, &sight, payload))
     return note_trouble(cell, index, ctx);
@@ -334,6 +362,8 @@ mst_cell_clear(mst_cell *cell)
 {
   mst_streaks_clear(&cell->runs);
   mst_streaks_clear(&cell->troubled);
+  mst_free(cell->excuse);
+  cell->excuse = NULL;
   if (cell->ring)
     memset(cell->ring_windows, 0, cell->ring_slots * sizeof *cell->ring_windows);
   if (cell->trend)

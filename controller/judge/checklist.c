@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include <mst/common/alloc.h>
-#include <mst/common/file.h>
+#include <mst/common/variables.h>
 
 static const mst_config_field policy_fields[] = {
     {.key = "go",
@@ -151,27 +151,6 @@ mst_checklist_destroy(mst_checklist *checklist)
   mst_free(checklist);
 }
 
-/* Lengths stand before the bytes, so that no two pairs of files have the same digest. */
-static bool
-digest_files(const char *text, size_t size_bytes, const char *overlay, size_t overlay_bytes, mst_digest *ret_digest)
-{
-  mst_buf all;
-  uint8_t length[8];
-
-  mst_buf_init(&all, 2 * MST_YAML_MAX_BYTES + sizeof length);
-  for (size_t i = 0; i < sizeof length; i++)
-    length[i] = (uint8_t)((uint64_t)size_bytes >> (8 * i));
-  mst_buf_append(&all, length, sizeof length);
-  mst_buf_append(&all, text, size_bytes);
-  if (overlay)
-    mst_buf_append(&all, overlay, overlay_bytes);
-  bool fine = all.failed == MST_OK;
-  if (fine)
-    *ret_digest = mst_digest_of("muster/1/checklist", all.data, all.size_bytes);
-  mst_buf_done(&all);
-  return fine;
-}
-
 /* Stands in a policy for what could not be read: no value of a file is negative. */
 static const mst_policy unread_policy = {.go = -1, .conditional = -1, .deadline_ns = -1, .freeze_ns = -1};
 
@@ -206,27 +185,6 @@ check_policy(const mst_checklist_file *file, mst_diags *diags)
   return diags->count + diags->dropped == before;
 }
 
-/* What one expanded checklist consists of while it is looked at. */
-typedef struct source {
-  const char *name;
-  mst_expansion expansion;
-} source;
-
-/* The complaints of the expanded text, moved to where their cause stands in the file. What a value is wrong with that holds an unknown
- * variable is left out: the variable has its complaint. */
-static void
-hand_over(const source *from, const mst_yaml_node *root, const mst_diags *found, mst_diags *diags)
-{
-  for (size_t i = 0; i < found->count; i++) {
-    const mst_diag *diag = &found->list[i];
-    if (root && diag->column > 0 && mst_variables_unknown_at(root, diag->line, diag->column))
-      continue;
-    mst_diags_add(diags, diag->file, diag->line, mst_expansion_column(&from->expansion, diag->line, diag->column), diag->key, "%s",
-                  diag->text);
-  }
-  diags->dropped += found->dropped;
-}
-
 static bool
 compile_file(mst_checklist *list, mst_diags *diags)
 {
@@ -242,124 +200,70 @@ compile_file(mst_checklist *list, mst_diags *diags)
   return mst_rollups_resolve(&compile) && fine;
 }
 
-/* Parses and compiles the text with its variables put in. */
-static bool
-compile_expanded(mst_checklist *list, const source *from, mst_diags *diags)
-{
-  const mst_buf *text = &from->expansion.text;
-  mst_diags found, unknown;
-  bool fine;
+static const char top_keys[] = "checklist, period, policy and items";
 
-  mst_diags_init(&found);
-  mst_diags_init(&unknown);
-  list->yaml = mst_yaml_parse(from->name, mst_buf_text(text), text->size_bytes, &found);
-  fine = list->yaml && mst_variables_all_known(mst_yaml_root(list->yaml), &unknown);
-  if (list->yaml)
-    fine = compile_file(list, &found) && fine;
-  hand_over(from, NULL, &unknown, diags);
-  hand_over(from, list->yaml ? mst_yaml_root(list->yaml) : NULL, &found, diags);
-  mst_diags_done(&unknown);
-  mst_diags_done(&found);
-  return fine;
+static bool
+compile_expanded(void *arg, mst_yaml *yaml, mst_diags *diags)
+{
+  mst_checklist *list = arg;
+
+  list->yaml = yaml;
+  return compile_file(list, diags);
 }
 
-/* Overlay and file are looked at each as far as it goes, whatever the other is like. */
+/* What it found is in *arg, which stays NULL when anything was wrong. */
 static bool
-compile_text(mst_checklist *list, const char *name, const char *text, size_t size_bytes, const char *overlay_name, const char *overlay,
-             size_t overlay_bytes, mst_diags *diags)
+parse(void *arg, const mst_variables_source *source, mst_diags *diags)
 {
-  source from = {.name = name};
-  mst_yaml *file = mst_yaml_parse(name, text, size_bytes, diags), *over = NULL;
-  bool fine = false;
-
-  mst_expansion_init(&from.expansion);
-  if (overlay)
-    over = mst_yaml_parse(overlay_name, overlay, overlay_bytes, diags);
-  if (file && mst_yaml_node_kind(mst_yaml_root(file)) != MST_YAML_MAP) {
-    mst_diags_add(diags, name, 1, 1, "", "a checklist is a map with the keys checklist, period, policy and items");
-    mst_yaml_destroy(file);
-    file = NULL;
-  }
-  if (file) {
-    fine = mst_variables_expand(file, over, text, size_bytes, &from.expansion, diags);
-    if (mst_buf_check(&from.expansion.text, "", NULL) == MST_OK)
-      fine = compile_expanded(list, &from, diags) && fine;
-  } else if (over) {
-    (void)mst_variables_check_overlay(over, diags);
-  }
-  mst_expansion_done(&from.expansion);
-  mst_yaml_destroy(over);
-  mst_yaml_destroy(file);
-  return fine && (over || !overlay);
-}
-
-mst_checklist *
-mst_checklist_parse(const char *name, const char *text, size_t size_bytes, const char *overlay_name, const char *overlay,
-                    size_t overlay_bytes, mst_diags *diags)
-{
-  mst_checklist *list = mst_alloc(1, sizeof *list);
+  mst_checklist **ret_list = arg, *list = mst_alloc(1, sizeof *list);
   size_t before = diags->count + diags->dropped;
 
   if (!list) {
-    mst_diags_add(diags, name, 0, 0, "", "out of memory");
-    return NULL;
+    mst_diags_add(diags, source->name, 0, 0, "", "out of memory");
+    return false;
   }
-  bool fine = compile_text(list, name, text, size_bytes, overlay_name, overlay, overlay_bytes, diags);
-  if (fine && !digest_files(text, size_bytes, overlay, overlay_bytes, &list->digest)) {
-    mst_diags_add(diags, name, 0, 0, "", "out of memory");
+  bool fine = mst_variables_read(source, compile_expanded, list, diags);
+  if (fine && !mst_variables_digest(source, "muster/1/checklist", &list->digest)) {
+    mst_diags_add(diags, source->name, 0, 0, "", "out of memory");
     fine = false;
   }
   mst_diags_sort(diags);
   /* A message that memory was too short for is an error all the same. */
   if (!fine || diags->count + diags->dropped != before) {
     mst_checklist_destroy(list);
-    return NULL;
+    return false;
   }
+  *ret_list = list;
+  return true;
+}
+
+mst_checklist *
+mst_checklist_parse(const char *name, const char *text, size_t size_bytes, const char *overlay_name, const char *overlay,
+                    size_t overlay_bytes, mst_diags *diags)
+{
+  const mst_variables_source source = {.what = "checklist",
+                                       .keys = top_keys,
+                                       .name = name,
+                                       .text = text,
+                                       .size_bytes = size_bytes,
+                                       .overlay_name = overlay_name,
+                                       .overlay = overlay,
+                                       .overlay_bytes = overlay_bytes};
+  mst_checklist *list = NULL;
+
+  (void)!parse(&list, &source, diags);
   return list;
-}
-
-static bool
-read_file(const char *path, mst_buf *buf, mst_diags *diags)
-{
-  mst_errctx ctx = {0};
-
-  if (mst_file_read(path, buf, &ctx) == MST_OK)
-    return true;
-  mst_diags_add(diags, path, 0, 0, "", "%s", ctx.text);
-  return false;
-}
-
-/* The overlay by itself, when its checklist cannot be read. */
-static void
-check_overlay_alone(const char *path, const mst_buf *text, mst_diags *diags)
-{
-  mst_yaml *yaml = mst_yaml_parse(path, mst_buf_text(text), text->size_bytes, diags);
-
-  if (yaml)
-    (void)mst_variables_check_overlay(yaml, diags);
-  mst_yaml_destroy(yaml);
 }
 
 mst_checklist *
 mst_checklist_load(const char *path, const char *overlay, mst_diags *diags)
 {
-  mst_buf text, over;
   mst_checklist *list = NULL;
 
-  mst_buf_init(&text, MST_YAML_MAX_BYTES);
-  mst_buf_init(&over, MST_YAML_MAX_BYTES);
-  bool has_text = read_file(path, &text, diags), has_over = overlay && read_file(overlay, &over, diags);
-  if (has_text)
-    list = mst_checklist_parse(path, mst_buf_text(&text), text.size_bytes, has_over ? overlay : NULL, has_over ? mst_buf_text(&over) : NULL,
-                               over.size_bytes, diags);
-  else if (has_over)
-    check_overlay_alone(overlay, &over, diags);
-  if (overlay && !has_over) { /* another checklist than was asked for */
+  if (!mst_variables_load("checklist", top_keys, path, overlay, parse, &list, diags)) { /* another checklist than was asked for */
     mst_checklist_destroy(list);
     list = NULL;
   }
-  mst_buf_done(&over);
-  mst_buf_done(&text);
   return list;
 }
 

@@ -15,8 +15,6 @@
 enum {
   MST_CHECKLIST_MAX_ITEMS = 2000, /* seven times the list that started it */
   MST_ITEM_MAX_CHECKS = 32,
-  MST_CHECKLIST_MAX_VARIABLES = 500,
-  MST_VARIABLE_MAX_BYTES = 256,
   MST_ITEM_ID_MAX_BYTES = 64,
   MST_CHECKLIST_MAX_TEXT_BYTES = 1024,
   MST_CHECKLIST_MAX_ROLES = 16,
@@ -164,29 +162,6 @@ typedef struct mst_compile {
 /* As mst_checklist_load, from text. overlay NULL: none. Names are for messages. */
 mst_checklist *mst_checklist_parse(const char *name, const char *text, size_t size_bytes, const char *overlay_name, const char *overlay,
                                    size_t overlay_bytes, mst_diags *diags);
-
-/* A checklist's text with the variables put in, and where that moved what stands behind them in their lines. */
-typedef struct mst_expansion {
-  mst_buf text;
-  struct mst_shift *shifts;
-  size_t shift_count, shift_capacity;
-} mst_expansion;
-
-void mst_expansion_init(mst_expansion *expansion);
-void mst_expansion_done(mst_expansion *expansion);
-/* The column in the file of what stands at that column in the expanded text. */
-uint32_t mst_expansion_column(const mst_expansion *expansion, uint32_t line, uint32_t column);
-
-/* variables.c: puts the values of the file's own `variables:` map, overlaid by those of the overlay (may be NULL), for every ${name} of the
- * text. Unknown names and those without a usable value stay. False with diags filled; what was put in can be looked at all the same. */
-bool mst_variables_expand(const mst_yaml *file, const mst_yaml *overlay, const char *text, size_t size_bytes, mst_expansion *expansion,
-                          mst_diags *diags);
-/* What is wrong with an overlay by itself, when its checklist cannot be read. */
-bool mst_variables_check_overlay(const mst_yaml *overlay, mst_diags *diags);
-/* Complains of every ${name} that is left, save those of variables that have their complaint already. */
-bool mst_variables_all_known(const mst_yaml_node *root, mst_diags *diags);
-/* Whether a value with a ${name} in it stands at that place: what its value would be is not known. */
-bool mst_variables_unknown_at(const mst_yaml_node *node, uint32_t line, uint32_t column);
 
 /* items.c */
 extern const mst_config_schema mst_item_schema;

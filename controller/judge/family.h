@@ -51,6 +51,12 @@ typedef struct mst_family mst_family;
 typedef struct mst_trend mst_trend;
 
 /* What one check keeps of one series (or of all series of a ratio) of one host. */
+/* What the agent said when it could not be read last. */
+typedef struct mst_excuse {
+  uint32_t index; /* window */
+  char text[160];
+} mst_excuse;
+
 typedef struct mst_cell {
   const mst_check_measure *measure;
   const mst_bounds *bounds;
@@ -75,6 +81,7 @@ typedef struct mst_cell {
   double limits[MST_WEIGHT_ENDS]; /* quantiles: see mst_weight_limits */
   mst_hist *hist;                 /* quantiles over fixed spans: for the displayed value only */
   mst_trend *trend;
+  mst_excuse *excuse; /* owned; NULL: it could always be read */
 } mst_cell;
 
 /* The windows of a cell's span as seen at one time. */

@@ -65,7 +65,7 @@ struct mst_judge {
   mst_pool evidence_texts;
 };
 
-enum { MST_RESULT_VALUE_BYTES = 96, MST_RESULT_REASON_BYTES = 384, MST_RESULT_NAME_BYTES = 128 };
+enum { MST_RESULT_VALUE_BYTES = 96, MST_RESULT_REASON_BYTES = 512, MST_RESULT_NAME_BYTES = 128 };
 
 typedef struct mst_check_result {
   mst_outcome outcome;

@@ -71,6 +71,16 @@ write_value(const mst_measure_context *context, const mst_judged *judged, uint32
            judged->estimate.trend ? judged->estimate.trend : "", host[0] ? ", " : "", host);
 }
 
+/* What the agent says of it, behind what the judge does. */
+static void
+add_excuse(const mst_judged *judged, mst_check_result *result)
+{
+  size_t length = strlen(result->reason);
+
+  if (judged->cell && judged->cell->excuse)
+    snprintf(result->reason + length, sizeof result->reason - length, "; its agent says: %s", judged->cell->excuse->text);
+}
+
 static void
 explain_value(const mst_measure_context *context, const mst_judged *judged, const char *subject, uint32_t hosts, mst_check_result *result)
 {
@@ -97,6 +107,7 @@ explain_value(const mst_measure_context *context, const mst_judged *judged, cons
     else
       snprintf(result->reason, sizeof result->reason, "%s: not all samples could be read or counted, which could change the outcome",
                subject);
+    add_excuse(judged, result);
   }
 }
 
@@ -113,6 +124,7 @@ explain_coverage(const mst_measure_context *context, const mst_judged *judged, c
   else
     snprintf(result->reason, sizeof result->reason, "%s: %.4g %% of the windows are there; at least %.4g %% are asked for", subject,
              100.0 * (judged->view.expected - judged->view.missing) / judged->view.expected, 100 * measure->coverage);
+  add_excuse(judged, result);
 }
 
 static void

@@ -80,7 +80,7 @@ def strings(text):
 
 def table(path, name):
     text = strip_comments(read(path))
-    match = re.search(rf"\b{re.escape(name)}\[\]\s*=\s*", text)
+    match = re.search(rf"\b{re.escape(name)}\[\w*\]\s*=\s*", text)
     if not match:
         problems.append(f"{path}: no table {name}[]")
         return []
@@ -214,8 +214,8 @@ def check_refusals():
 def check_signals():
     code = set()
     for path in tracked("agent/collectors/*.c"):
-        if re.search(r"mst_signal signals\[\]", read(path)):
-            code |= {strings(row)[0] for row in table(path, "signals")}
+        for name in re.findall(r"mst_signal (\w+)\[\w*\] = ", read(path)):
+            code |= {strings(row)[0] for row in table(path, name)}
     sampler = " ".join(read(path) for path in tracked("agent/*.c"))
     documented = {ticked(cells[0])[0] for cells in doc_rows("docs/signals.md", "signal")}
     compare("signal", code, {name for name in documented if name in code or f'"{name}"' not in sampler}, "docs/signals.md")
@@ -253,7 +253,8 @@ def config_fields(path, name, prefix=""):
             lists.add(prefix + key)
         if sub:
             other = sub.group(1)
-            inner = ("controller/http/config.c", "fields") if other == "mst_http_config_schema" else (path, other.replace("_schema", "_fields"))
+            elsewhere = {"mst_http_config_schema": "controller/http/config.c", "mst_plan_tail_schema": "controller/plan_tail.c"}
+            inner = (elsewhere[other], "fields") if other in elsewhere else (path, other.replace("_schema", "_fields"))
             found |= config_fields(*inner, f"{prefix}{key}{'[]' if 'STRUCT_LIST' in row else ''}.")
         else:
             shown = "(required)" if ".required = true" in row else strings(default.group(1))[0] if default else "(none)"

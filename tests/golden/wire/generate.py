@@ -150,7 +150,8 @@ def make_loss():
 
 
 def make_plan():
-    collectors = [["cpu", 0, {}], ["processes", 60 * NS, {"match": ["nginx", "postgres: *"], "children": ["yes"]}], ["facts", 24 * 3600 * NS, {"skip": []}]]
+    collectors = [["cpu", "", 0, {}], ["processes", "", 60 * NS, {"match": ["nginx", "postgres: *"], "children": ["yes"]}],
+                  ["facts", "yearly", 24 * 3600 * NS, {"skip": []}]]
     elements = [1, "staging-api", 10 * NS, 0.1, collectors]
     part, signature, encoded = signed("controller", "muster/1/plan", elements)
     return {"what": "A plan of three collectors.", "key": "controller", "context": "muster/1/plan", "name": elements[1], "interval_ns": elements[2],
@@ -300,10 +301,12 @@ def refused():
     yield "plan", "crypto", "signed for something else", signed("controller", "muster/1/reply", plan)[2]
     yield "plan", "malformed", "an interval of 99 ms", order(2, 99 * 10**6)
     yield "plan", "malformed", "a jitter over a half", order(3, 0.51)
-    yield "plan", "limit", "65 collectors", order(4, [["c", 0, {}]] * 65)
-    yield "plan", "malformed", "a collector without name", order(4, [["", 0, {}]])
-    yield "plan", "malformed", "a period of 31 days", order(4, [["c", 31 * 24 * 3600 * NS, {}]])
-    twice = order(4, [["c", 0, {"a": [], "b": []}]])[:-66].replace(b"\xa1b\x90", b"\xa1a\x90")
+    yield "plan", "limit", "65 collectors", order(4, [["c", "", 0, {}]] * 65)
+    yield "plan", "malformed", "a collector without name", order(4, [["", "", 0, {}]])
+    yield "plan", "malformed", "a collector of three elements", order(4, [["c", 0, {}]])
+    yield "plan", "limit", "an instance of 513 bytes", order(4, [["c", "i" * 513, 0, {}]])
+    yield "plan", "malformed", "a period of 31 days", order(4, [["c", "", 31 * 24 * 3600 * NS, {}]])
+    twice = order(4, [["c", "", 0, {"a": [], "b": []}]])[:-66].replace(b"\xa1b\x90", b"\xa1a\x90")
     yield "plan", "malformed", "an option twice", twice + pack(sign("controller", "muster/1/plan", twice))
 
 

@@ -154,7 +154,7 @@ report(void)
   cr_assert_eq(mst_sampler_tick(rig.sampler, &writer, &ctx), MST_OK, "%s", ctx.text);
   cr_assert_eq(mst_session_define(&rig.session, rig.sampler, &items, &ctx), MST_OK, "%s", ctx.text);
   header.definitions = mst_sampler_series_count(rig.sampler);
-  cr_assert_eq(mst_session_report(&rig.session, &writer, &header, &items, &ctx), MST_OK, "%s", ctx.text);
+  cr_assert_eq(mst_session_report(&rig.session, &writer, &header, (mst_bytes){0}, &items, &ctx), MST_OK, "%s", ctx.text);
   mst_report_writer_done(&writer);
   mst_delivery_keep(rig.delivery, &items);
   rig.reports++;

@@ -44,6 +44,7 @@ typedef struct fixture {
   made model[MODEL_MAX];
   size_t made;
   uint64_t random;
+  bool is_saving; /* collectors save something with some of the reports */
 } fixture;
 
 static fixture fx;
@@ -124,6 +125,12 @@ keep(mst_envelope_kind kind, size_t size, uint32_t samples, bool take, mst_spool
   uint8_t *at = mst_buf_extend(&body, size);
   memset(at, (int)(fx.sequence & 0xff), size);
   item.envelope = envelope_of(kind, &body, &item.size_bytes);
+  uint8_t saved[300];
+  memset(saved, (int)(fx.sequence & 0xff), sizeof saved);
+  if (fx.is_saving && kind == MST_ENVELOPE_REPORT && draw(3) > 0) {
+    item.saved = saved;
+    item.saved_bytes = 1 + draw(sizeof saved);
+  }
   mst_err err = mst_spool_append(fx.spool, &item, take, &handle, &ctx);
   mst_free(item.envelope);
   mst_buf_done(&body);

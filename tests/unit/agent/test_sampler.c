@@ -430,7 +430,10 @@ Test(sampler, base_plan_over_every_captured_tree__has_no_error)
     cr_assert_eq(mst_sampler_apply(rig.sampler, NULL, &rig.ctx), MST_OK, "%s", rig.ctx.text);
     for (int tick = 0; tick < 3; tick++)
       rig_tick(&rig, 10 * MST_NS_PER_S);
-    cr_expect_eq(mst_sampler_collector_count(rig.sampler), mst_collectors_count);
+    size_t built_in = 0;
+    for (size_t j = 0; j < mst_collectors_count; j++)
+      built_in += mst_collectors[j]->module == NULL;
+    cr_expect_eq(mst_sampler_collector_count(rig.sampler), built_in);
     for (size_t j = 0; j < mst_sampler_collector_count(rig.sampler); j++) {
       mst_collector_state state = mst_sampler_collector_at(rig.sampler, j);
       char name[64];

@@ -183,7 +183,7 @@ Test(session, report__after_definitions__counts_its_samples)
   tick();
   cr_assert_eq(mst_session_define(&session, sampler, &items, NULL), MST_OK);
   header.definitions = session.defined;
-  cr_assert_eq(mst_session_report(&session, &writer, &header, &items, NULL), MST_OK);
+  cr_assert_eq(mst_session_report(&session, &writer, &header, (mst_bytes){0}, &items, NULL), MST_OK);
   cr_assert_eq(items.count, 2);
   cr_expect_eq(items.list[1].samples, mst_sampler_series_count(sampler));
   check_items(1, 0);

@@ -85,6 +85,7 @@ Test(damage, reopen__data_files_damaged_anywhere__loss_reported_is_the_loss)
 {
   for (int round = 0; round < rounds(); round++) {
     fx.random = 1000 + (uint64_t)round;
+    fx.is_saving = round % 2 > 0;
     for (int crash = 0; crash < 4; crash++) {
       some_traffic();
       mst_spool_destroy(fx.spool);
@@ -115,6 +116,7 @@ Test(damage, reopen__journal_damaged_too__never_silent)
   for (int round = 0; round < rounds(); round++) {
     mst_spool_item item;
     fx.random = 5000 + (uint64_t)round;
+    fx.is_saving = round % 2 > 0;
     for (int crash = 0; crash < 3; crash++) {
       some_traffic();
       mst_spool_destroy(fx.spool);

@@ -201,7 +201,11 @@ Test(lint, overlay__is_checked_with_its_checklist)
   cr_expect(printed("leest"), "%s", rig.out);
   cr_expect_eq(run("lint", good, NULL), MST_EXIT_OK);
   cr_expect(printed("not checked: an overlay is checked with its checklist"), "%s", rig.out);
-  cr_expect_eq(run("lint", "--overlay", good, file("p.yml", "plan: p\ncollectors: [{name: cpu}]\n"), NULL), MST_EXIT_USAGE);
+  cr_expect_eq(run("lint", "--overlay", good, file("p.yml", "plan: p\nvariables: {least: 1s}\ncollectors: [{name: cpu}]\n"), NULL),
+               MST_EXIT_OK, "a plan has variables too");
+  cr_expect_eq(run("lint", "--overlay", good, file("p.yml", "plan: p\ncollectors: [{name: cpu}]\n"), NULL), MST_EXIT_ERROR);
+  cr_expect(printed("the plan has no variable \"least\""), "%s", rig.out);
+  cr_expect_eq(run("lint", "--overlay", good, file("m.yml", "listen: [tcp://127.0.0.1:1]\n"), NULL), MST_EXIT_USAGE);
 }
 
 Test(lint, agent_config__is_left_to_the_agent_and_says_so)

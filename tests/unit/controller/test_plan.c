@@ -49,7 +49,7 @@ load(const char *text)
 
   cr_assert_not_null(file);
   cr_assert(fputs(text, file) >= 0 && fclose(file) == 0);
-  return mst_plan_set_load(path, &diags);
+  return mst_plan_set_load(path, NULL, &diags);
 }
 
 /* The collectors that a host is told, "cpu disk processes(names=a,b)". */
@@ -67,8 +67,9 @@ expect_told(mst_plan_set *set, const char *labels, const char *wanted)
   cr_expect(mst_digest_equal(&plan.digest, &sealed->digest));
   for (uint32_t i = 0; i < plan.collector_count; i++) {
     const mst_plan_collector *collector = &plan.collectors[i];
-    used +=
-        (size_t)snprintf(told + used, sizeof told - used, "%s%.*s", i ? " " : "", (int)collector->name.size_bytes, collector->name.data);
+    used += (size_t)snprintf(told + used, sizeof told - used, "%s%.*s%s%.*s", i ? " " : "", (int)collector->name.size_bytes,
+                             collector->name.data, collector->instance.size_bytes ? "/" : "", (int)collector->instance.size_bytes,
+                             collector->instance.data);
     for (uint32_t k = 0; k < collector->option_count; k++)
       for (uint32_t v = 0; v < collector->options[k].value_count; v++)
         used += (size_t)snprintf(told + used, sizeof told - used, ":%.*s", (int)collector->options[k].values[v].size_bytes,
@@ -118,6 +119,51 @@ Test(plan, hosts_with_the_same_entries__share_one_sealed_plan_and_a_new_key_keep
   mst_plan_set_destroy(set);
 }
 
+Test(plan, tails__are_collectors_with_a_name_and_hold_on_their_hosts)
+{
+  mst_plan_set *set = load("plan: p\ncollectors: [{name: cpu}]\ntails:\n"
+                           "  - {name: app, hosts: {role: api}, files: [/a/*.log, /b.log], from: start, cpu_share: 5%, secrets: false,\n"
+                           "     required: [level], fields: {level: [lvl, log.level], message: text},\n"
+                           "     rules: {audit: ' audit ', bad: {match: x.y, levels: [fatal, error], ignore_case: true}}}\n"
+                           "  - {name: app, files: /c.log}\n"
+                           "  - {name: units, hosts: {role: db}, files: /d.log}\n");
+
+  cr_assert_not_null(set, "%s", diags.count ? diags.list[0].text : "");
+  expect_told(set, "role=api",
+              "cpu tail/app:/a/*.log:/b.log:auto:start:level:lvl:log.level:text:audit:bad: audit :x.y::error,fatal,ignore_case:false:true"
+              ":1048576:256:0.05:1073741824");
+  expect_told(set, "role=web", "cpu tail/app:/c.log:auto:end:true:true:1048576:256:0.2:1073741824");
+  expect_told(set, "role=db",
+              "cpu tail/app:/c.log:auto:end:true:true:1048576:256:0.2:1073741824 "
+              "tail/units:/d.log:auto:end:true:true:1048576:256:0.2:1073741824");
+  mst_plan_set_destroy(set);
+}
+
+Test(plan, variables__are_put_in_and_an_overlay_sets_them)
+{
+  char overlay[64] = "/tmp/mst_overlay_XXXXXX";
+  static const char text[] = "plan: p\nvariables: {folder: /var/log, every: 10s}\ninterval: ${every}\ncollectors: [{name: cpu}]\n"
+                             "tails: [{name: app, files: '${folder}/*.log'}]\n";
+  mst_plan_set *set = load(text), *other;
+  int fd = mkstemp(overlay);
+
+  cr_assert_not_null(set, "%s", diags.count ? diags.list[0].text : "");
+  expect_told(set, "", "cpu tail/app:/var/log/*.log:auto:end:true:true:1048576:256:0.2:1073741824");
+  cr_assert(fd >= 0 && dprintf(fd, "variables: {folder: /srv, every: 30s}\n") > 0 && close(fd) == 0);
+  other = mst_plan_set_load(path, overlay, &diags);
+  cr_assert_not_null(other, "%s", diags.count ? diags.list[0].text : "");
+  expect_told(other, "", "cpu tail/app:/srv/*.log:auto:end:true:true:1048576:256:0.2:1073741824");
+  cr_expect_eq(mst_plan_set_interval_ns(other), 30 * MST_NS_PER_S);
+  mst_digest digests[] = {mst_plan_set_digest(set), mst_plan_set_digest(other)};
+  cr_expect_not(mst_digest_equal(&digests[0], &digests[1]), "an overlay makes another plan");
+  mst_plan_set_destroy(set);
+  mst_plan_set_destroy(other);
+  cr_expect_null(load("plan: p\ncollectors: [{name: cpu}]\ntails: [{name: app, files: '${folder}/*.log'}]\n"));
+  cr_assert_eq(diags.count, 1);
+  cr_expect_str_eq(diags.list[0].text, "no variable \"folder\"; name it under `variables:`");
+  unlink(overlay);
+}
+
 Test(plan, all_errors__are_found_at_once)
 {
   static const char *const wanted[] = {":2:", "interval", "gpu", "names", ":5:", "never counts", ":7:", "hosts", "period"};
@@ -144,7 +190,7 @@ Test(plan, shipped_plans__are_good)
 
   for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
     snprintf(file, sizeof file, "%s%s", MST_SOURCE_DIR, files[i]);
-    mst_plan_set *set = mst_plan_set_load(file, &diags);
+    mst_plan_set *set = mst_plan_set_load(file, NULL, &diags);
     cr_expect_not_null(set, "%s", diags.count ? mst_diag_format(&diags.list[0], line, sizeof line) : "");
     mst_plan_set_destroy(set);
   }
@@ -161,6 +207,24 @@ read_file(const char *file, mst_buf *ret_text)
   cr_assert_eq(mst_file_read(file, ret_text, &ctx), MST_OK, "%s", ctx.text);
 }
 
+/* The agent's options of a tail are those that plan_tail.c gives. */
+static void
+check_tail_options(const char *text)
+{
+  const char *table = strstr(text, "static const mst_option_help options[] = {"), *end = table ? strstr(table, "\n};") : NULL;
+  mst_buf source;
+  size_t count = 0;
+
+  read_file(MST_SOURCE_DIR "/controller/plan_tail.c", &source);
+  for (const char *at = table; at && (at = strstr(at, "\n    {\"")) && at < end; at++, count++) {
+    char literal[64];
+    snprintf(literal, sizeof literal, "\"%.*s\"", (int)strcspn(at + 7, "\""), at + 7);
+    cr_expect(strstr(mst_buf_text(&source), literal), "controller/plan_tail.c never gives the option %s", literal);
+  }
+  cr_expect_geq(count, 15);
+  mst_buf_done(&source);
+}
+
 /* The collector's descriptor: `const mst_collector mst_collector_NAME = { .name = "NAME"`, and its table of options. */
 static bool
 check_source(const char *text, const char *name)
@@ -170,6 +234,10 @@ check_source(const char *text, const char *name)
   snprintf(descriptor, sizeof descriptor, "const mst_collector mst_collector_%s = {", name);
   if (!strstr(text, descriptor))
     return false;
+  if (strcmp(name, "tail") == 0) { /* plans name it by tails: */
+    check_tail_options(text);
+    return false;
+  }
   const mst_known_collector *known = mst_known_collector_find(name);
   cr_assert_not_null(known, "controller/plan_known.c lacks the collector %s", name);
   const char *table = strstr(text, "static const mst_option_help options[] = {");
@@ -218,12 +286,16 @@ Test(plan, documentation__has_a_row_for_each_key)
   mst_buf page;
 
   read_file(MST_SOURCE_DIR "/docs/plan.md", &page);
-  const mst_config_schema *schemas[] = {&mst_plan_file_schema, mst_plan_file_schema.fields[3].sub};
-  for (size_t s = 0; s < 2; s++)
+  static const char *const prefixes[] = {"", "collectors[].", "tails[]."};
+  const mst_config_schema *schemas[] = {&mst_plan_file_schema, NULL, NULL};
+  for (size_t i = 0, found = 1; i < mst_plan_file_schema.field_count; i++)
+    if (mst_plan_file_schema.fields[i].sub)
+      schemas[found++] = mst_plan_file_schema.fields[i].sub;
+  for (size_t s = 0; s < 3; s++)
     for (size_t i = 0; i < schemas[s]->field_count; i++) {
       const mst_config_field *field = &schemas[s]->fields[i];
       char row[512];
-      snprintf(row, sizeof row, "| `%s%s` | %s | %s |", s ? "collectors[]." : "", field->key,
+      snprintf(row, sizeof row, "| `%s%s` | %s | %s |", prefixes[s], field->key,
                field->default_text ? field->default_text
                : field->required   ? "(required)"
                                    : "(none)",

@@ -275,46 +275,6 @@ Test(measure, thing_that_is_gone__is_not_present_and_has_no_last_value)
   }
 }
 
-static rig *
-restarted_counter(void)
-{
-  char yaml[1024];
-  rig *world = rig_create(rig_one_check("signal: x, stat: increase, target: \"== 109\"", yaml), "api");
-  uint32_t first = rig_series(world, 0, "x", MST_SIGNAL_COUNTER, "", ""), second = rig_intern(world, "x", MST_SIGNAL_COUNTER, "", 30, "");
-
-  rig_define(world, 0, second, 30);
-  for (uint32_t window = 0; window < 30; window++) /* 0 .. 58: 58 counted */
-    rig_fill(world, 0, window, window + 1, first, 2 * window);
-  for (uint32_t window = 30; window < 60; window++) /* 22 .. 51: the 22 since its start too */
-    rig_fill(world, 0, window, window + 1, second, window - 8);
-  rig_build(world);
-  return world;
-}
-
-Test(measure, counter_that_began_anew__adds_what_it_counted_since)
-{
-  rig *world = restarted_counter();
-
-  rig_feed_all(world);
-  mst_verdict *verdict = rig_judge(world, 61);
-  rig_expect(verdict, "a", MST_PASS);
-  mst_verdict_destroy(verdict);
-  rig_destroy(world);
-}
-
-Test(measure, counter_that_began_anew_within_a_gap__is_unknown)
-{
-  rig *world = restarted_counter();
-
-  for (uint32_t window = 60; window-- > 0;)
-    if (window != 29 && window != 30)
-      rig_feed(world, 0, window);
-  mst_verdict *verdict = rig_judge(world, 61);
-  rig_expect(verdict, "a", MST_NO_DATA);
-  mst_verdict_destroy(verdict);
-  rig_destroy(world);
-}
-
 Test(measure, state_text__is_held_against_words_versions_and_globs)
 {
   static const struct {

@@ -23,7 +23,8 @@ fixture_create(void)
   f->skip[0] = (mst_plan_option){TEXT("skip"), 0, NULL};
   f->collectors[0] = (mst_plan_collector){.name = TEXT("cpu")};
   f->collectors[1] = (mst_plan_collector){.name = TEXT("processes"), .period_ns = 60 * SECONDS, .option_count = 2, .options = f->options};
-  f->collectors[2] = (mst_plan_collector){.name = TEXT("facts"), .period_ns = 24 * 3600 * SECONDS, .option_count = 1, .options = f->skip};
+  f->collectors[2] = (mst_plan_collector){
+      .name = TEXT("facts"), .instance = TEXT("yearly"), .period_ns = 24 * 3600 * SECONDS, .option_count = 1, .options = f->skip};
   f->plan = (mst_plan){
       .name = TEXT("staging-api"), .interval_ns = 10 * SECONDS, .jitter_ratio = 0.1, .collector_count = 3, .collectors = f->collectors};
   return f;
@@ -94,6 +95,8 @@ Test(plan, what_was_sealed__comes_back_and_outlives_the_message)
   cr_assert_eq(plan.collectors[1].options[0].value_count, 2);
   cr_expect(mst_text_equal(plan.collectors[1].options[0].values[1], "postgres: *"));
   cr_expect_eq(plan.collectors[2].options[0].value_count, 0);
+  cr_expect(mst_text_equal(plan.collectors[1].instance, ""));
+  cr_expect(mst_text_equal(plan.collectors[2].instance, "yearly"));
   mst_plan_done(&plan);
   mst_plan_done(&plan);
   mst_key_destroy(key);
@@ -175,7 +178,7 @@ Test(plan, signed_by_another__is_refused)
 
 Test(plan, seal__refuses_what_breaks_a_rule)
 {
-  static const char longer[513] = {[0 ... 512] = 'x'};
+  static const char longer[MST_PLAN_VALUE_MAX_BYTES + 1] = {[0 ... MST_PLAN_VALUE_MAX_BYTES] = 'x'};
   mst_key *key = vector_key(CONTROLLER);
   mst_buf bytes;
 
@@ -201,11 +204,12 @@ Test(plan, seal__refuses_what_breaks_a_rule)
   EXPECT(MST_EMALFORMED, f->collectors[0].name.size_bytes = 0);
   EXPECT(MST_EMALFORMED, f->collectors[0].period_ns = -1);
   EXPECT(MST_EMALFORMED, f->collectors[0].period_ns = MST_PLAN_MAX_PERIOD_NS + 1);
-  EXPECT(MST_ELIMIT, f->collectors[1].option_count = 33);
+  EXPECT(MST_ELIMIT, f->collectors[1].option_count = MST_PLAN_MAX_OPTIONS + 1);
   EXPECT(MST_EMALFORMED, f->options[1].key = f->options[0].key);
   EXPECT(MST_EMALFORMED, f->options[1].key.size_bytes = 0);
   EXPECT(MST_ELIMIT, f->options[0].value_count = 129);
-  EXPECT(MST_ELIMIT, (f->match[0] = (mst_text){longer, 513}));
+  EXPECT(MST_ELIMIT, (f->match[0] = (mst_text){longer, sizeof longer}));
+  EXPECT(MST_ELIMIT, (f->collectors[2].instance = (mst_text){longer, 513}));
 #undef EXPECT
   mst_buf_done(&bytes);
   mst_key_destroy(key);

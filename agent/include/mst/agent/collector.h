@@ -44,6 +44,10 @@ mst_err mst_sink_distribution(mst_sink *sink, const mst_signal *signal, const ms
 mst_err mst_sink_error(mst_sink *sink, const mst_signal *signal, const mst_tag *tags, size_t tag_count, const char *reason,
                        mst_errctx *ctx) MST_MUST_USE;
 
+/* A thing that is not there just now: what it gives is not missing but has no value. */
+mst_err mst_sink_absent(mst_sink *sink, const mst_signal *signal, const mst_tag *tags, size_t tag_count, const char *reason,
+                        mst_errctx *ctx) MST_MUST_USE;
+
 /* Options of a collector as the plan gives them: key -> values. Owned by whoever made them; borrowed from open() until close() has
  * returned. Only keys that the collector's `options` name come here. */
 typedef struct mst_option {
@@ -55,9 +59,10 @@ typedef struct mst_option {
 typedef struct mst_collector_env {
   const char *instance; /* what the plan calls this one of several of a kind (a tail's name); "" for the only one. Borrowed until close() */
   mst_bytes saved;      /* what save() gave for the last report of this name and instance that is durable; empty: nothing. For the call */
-  int root_fd;            /* the root below which proc/, sys/, etc/ are opened: "/" or a test's tree */
+  int root_fd;          /* the root below which proc/, sys/, etc/ are opened: "/" or a test's tree */
   const mst_clock *clock; /* borrowed for the life of the collector */
   mst_wall boot_at; /* when this host came up, read once a session so that it never flickers; 0: not known. The start of most counters */
+  const uint8_t *fingerprint_key; /* 32 bytes of this host's own, that secrets are told apart by without being known; borrowed for life */
   const mst_option *options;
   size_t option_count;
 } mst_collector_env;
@@ -87,6 +92,9 @@ typedef struct mst_collector {
    * that were just given, at most MST_COLLECTOR_SAVED_MAX_BYTES. It is written in one record with them: after a crash the collector goes on
    * from what was kept together with its values, so that nothing counts twice. */
   mst_err (*save)(void *state, mst_buf *ret_saved, mst_errctx *ctx);
+  /* NULL, or: writes an error with this reason for each series that checks ask it for, when it is forbidden or could not be opened; so a
+   * check finds the reason, and "hosts: measuring" does not pass the host over. */
+  mst_err (*withhold)(const mst_collector_env *env, const char *reason, mst_sink *sink, mst_errctx *ctx);
   /* NULL: built in. Otherwise the four functions are NULL here and come from the shared object of that name (module.h), which is loaded
    * when a plan first asks for it, so that its libraries cost other hosts nothing. */
   const char *module;

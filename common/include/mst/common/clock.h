@@ -30,6 +30,9 @@ typedef struct mst_clock {
 /* The clock of this machine (CLOCK_REALTIME, CLOCK_MONOTONIC). Static. */
 const mst_clock *mst_clock_system(void);
 
+/* CPU time that the calling thread has taken so far. */
+int64_t mst_clock_thread_cpu_ns(void);
+
 /* A clock that stands still until it is told to move: how 48 hours fit into a second of test. */
 typedef struct mst_clock_manual {
   mst_clock base; /* hand &manual.base to the code under test */

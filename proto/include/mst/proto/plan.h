@@ -6,10 +6,11 @@
 /* What one agent is told to measure: compiled by the controller from the plan file for this host. */
 enum {
   MST_PLAN_MAX_COLLECTORS = 64,
-  MST_PLAN_MAX_OPTIONS = 32,
+  MST_PLAN_MAX_OPTIONS = 96, /* a tail has an option for each of its 64 rules */
   MST_PLAN_MAX_OPTION_VALUES = 128,
   MST_PLAN_MAX_BYTES = 128 * 1024,
   MST_PLAN_TEXT_MAX_BYTES = 512,
+  MST_PLAN_VALUE_MAX_BYTES = 2048, /* of an option's value: a rule's pattern may be long */
 };
 #define MST_PLAN_MAX_PERIOD_NS (30LL * 24 * 3600 * MST_NS_PER_S) /* far under where adding it to a clock could overflow */
 
@@ -21,6 +22,7 @@ typedef struct mst_plan_option {
 
 typedef struct mst_plan_collector {
   mst_text name;            /* "cpu", "processes" */
+  mst_text instance;        /* tells several of one name apart: a tail's name; empty for the only one */
   int64_t period_ns;        /* 0: with every report; at most MST_PLAN_MAX_PERIOD_NS */
   uint32_t option_count;    /* no key stands twice */
   mst_plan_option *options; /* owned by the plan */

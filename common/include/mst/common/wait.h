@@ -1,5 +1,5 @@
-#ifndef MST_CONTROLLER_WAIT_H
-#define MST_CONTROLLER_WAIT_H
+#ifndef MST_COMMON_WAIT_H
+#define MST_COMMON_WAIT_H
 
 #include <pthread.h>
 #include <stdbool.h>

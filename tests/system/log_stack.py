@@ -1,0 +1,115 @@
+"""An application that logs, and the items of the staging checklist that its logs decide."""
+import json
+import os
+import re
+import threading
+import time
+
+import harness
+
+STAGING = (harness.ROOT / "config" / "checklists" / "genesis-staging.yml").read_text()
+
+# Put together here, so that no scanner of repositories takes this file for a leak.
+PLANTED_KEY = "sk-" + "proj-a1B2c3D4e5F6g7H8i9J0k1L2m3N4"
+PLANTED_CARD = "4111 1111 " + "1111 1111"
+
+TRACE = "Traceback (most recent call last):\n  File \"app.py\", line 7, in run\nValueError: no"
+
+
+def log_items(folder, rate_max):
+    """{id: checks} of the staging checklist: those checks of each item that its logs decide, with spans that a test can wait for."""
+    items = {}
+    for block in re.split(r"\n(?=  - id: )", STAGING[STAGING.index("\nitems:"):]):
+        checks = re.findall(r"\{signal: muster\.log\..*\}", block)
+        name = re.match(r"\s*- id: (\S+)", block)
+        if not name or not checks:
+            continue
+        checks = [re.sub(r"over: (5m|1h|6h)", "over: 6s", check).replace("${log_folder}", str(folder)).replace("${log_rate_max}", rate_max)
+                  for check in checks]
+        items[name.group(1)] = checks
+    return items
+
+
+def checklist(items):
+    text = """checklist: logs
+title: What logs decide
+version: "1"
+period: 48h
+policy: {sign_offs: [], coverage: 50%, max_gap: 1m}
+sections: [{id: "1", title: Logs}]
+items:
+"""
+    for name, checks in items.items():
+        text += f'  - id: "{name}"\n    title: item {name}\n    class: S\n    section: "1"\n    checks:\n'
+        text += "".join(f"      - {check}\n" for check in checks)
+    return text
+
+
+class Application:
+    """Writes structured lines all the time, healthy ones unless a switch says otherwise."""
+
+    def __init__(self, folder, deploy_log):
+        self.folder, self.deploy_log = folder, deploy_log
+        self.path = folder / "app.log"
+        self.switches = set()
+        self.lock = threading.Lock()
+        self.stopping = threading.Event()
+        self.number = 0
+        folder.mkdir(exist_ok=True)
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+
+    def close(self):
+        self.stopping.set()
+        self.thread.join()
+
+    def log(self, level="INFO", message="request handled", **more):
+        self.number += 1
+        fields = {"timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "level": level, "message": message,
+                  "trace_id": f"{self.number:032x}", "request": self.number, **more}
+        self.write(json.dumps({key: value for key, value in fields.items() if value is not None}) + "\n")
+
+    def write(self, text):
+        with self.lock, open(self.path, "a") as log:
+            log.write(text)
+
+    def deploy(self, text):
+        with open(self.deploy_log, "a") as log:
+            log.write(text)
+
+    def rotate(self):
+        with self.lock:
+            for number in range(4, 0, -1):
+                older = self.folder / f"app.log.{number}"
+                if older.exists():
+                    older.rename(self.folder / f"app.log.{number + 1}")
+            if self.path.exists():
+                self.path.rename(self.folder / "app.log.1")
+
+    def _run(self):
+        while not self.stopping.wait(0.1):
+            if "silent" in self.switches:
+                continue
+            for _ in range(5):
+                self.log()
+            if "no-audit" not in self.switches:
+                self.log(message="user deleted", event="audit.delete")
+            if "no-data-access" not in self.switches:
+                self.log(message="row read", event="data_access")
+            if "no-tokens" not in self.switches:
+                self.log(message="completion", total_tokens=128)
+
+
+def plan(path, folder, deploy_log):
+    """The shipped plan's tails, on this folder."""
+    text = (harness.ROOT / "config" / "plans" / "genesis-staging.yml").read_text()
+    tails = re.sub(r"\n    hosts: \{.*\}", "", text[text.index("\ntails:"):])
+    tails = tails.replace("${log_folder}", str(folder)).replace("${deploy_log}", str(deploy_log))
+    path.write_text(f"plan: logs\ninterval: 200ms\njitter: 0\ncollectors: [{{name: uptime}}]\n{tails}")
+    return path
+
+
+def files_below(folder):
+    for base, _, names in os.walk(folder):
+        for name in names:
+            yield os.path.join(base, name)

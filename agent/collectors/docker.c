@@ -10,11 +10,24 @@ const mst_signal mst_docker_signals[MST_DOCKER_SIGNALS] = {
     [MST_DOCKER_API_VERSION] = {"muster.docker.api_version", MST_SIGNAL_STATE, "1",
                                 "Newest version of the Engine API that the daemon speaks"},
     [MST_DOCKER_CONTAINERS] = {"muster.docker.containers", MST_SIGNAL_GAUGE, "{container}", "Containers in a state"},
+    [MST_DOCKER_PRIVILEGED] = {"muster.docker.privileged", MST_SIGNAL_GAUGE, "{container}",
+                               "Containers that are privileged, running or not"},
+    [MST_DOCKER_CAPABILITIES] = {"muster.docker.capabilities_added", MST_SIGNAL_GAUGE, "{container}",
+                                 "Containers that capabilities were added to, running or not"},
+    [MST_DOCKER_ROOT] = {"muster.docker.root", MST_SIGNAL_GAUGE, "{container}",
+                         "Containers that are started as root which no user namespace makes another user, running or not"},
+    [MST_DOCKER_BY_HAND] = {"muster.docker.restarts_by_hand", MST_SIGNAL_COUNTER, "{operation}",
+                            "Times that an API client stopped, killed or restarted a container or started it again, removed ones included"},
+    [MST_DOCKER_NOT_RECOVERED] = {"muster.docker.not_recovered", MST_SIGNAL_COUNTER, "{failure}",
+                                  "Times that a container died or turned unhealthy and was not running and healthy again within "
+                                  "recover_within, removed ones included"},
+    [MST_DOCKER_UNRECOVERED] = {"muster.docker.unrecovered", MST_SIGNAL_GAUGE, "{container}",
+                                "Containers that died or turned unhealthy longer than recover_within ago and are not well since"},
     [MST_CONTAINER_STATE] = {"muster.container.state", MST_SIGNAL_STATE, "1",
                              "created, running, paused, restarting, exited, dead; missing: expected, and there is none of that name"},
     [MST_CONTAINER_HEALTH] =
         {"muster.container.health", MST_SIGNAL_STATE, "1",
-         "What its health check says: starting, healthy, unhealthy; none: it has none, said of expected containers only"},
+         "What its health check says: starting, healthy, unhealthy; of expected containers also none (it has no health check) and missing"},
     [MST_CONTAINER_RESTARTS] = {"muster.container.restarts", MST_SIGNAL_COUNTER, "{restart}",
                                 "Starts after the first, whoever caused them; those by Docker's restart policy from the creation on"},
     [MST_CONTAINER_BY_HAND] = {"muster.container.restarts_by_hand", MST_SIGNAL_COUNTER, "{operation}",
@@ -53,7 +66,9 @@ static const mst_option_help options[] = {
 static mst_err
 withhold(const mst_collector_env *env, const char *reason, mst_sink *sink, mst_errctx *ctx)
 {
-  static const int of_daemon[] = {MST_DOCKER_UP, MST_DOCKER_VERSION, MST_DOCKER_API_VERSION};
+  static const int of_daemon[] = {MST_DOCKER_UP,         MST_DOCKER_VERSION,       MST_DOCKER_API_VERSION,
+                                  MST_DOCKER_PRIVILEGED, MST_DOCKER_CAPABILITIES,  MST_DOCKER_ROOT,
+                                  MST_DOCKER_BY_HAND,    MST_DOCKER_NOT_RECOVERED, MST_DOCKER_UNRECOVERED};
   static const int of_container[] = {MST_CONTAINER_HEALTH,        MST_CONTAINER_RESTARTS,  MST_CONTAINER_BY_HAND,
                                      MST_CONTAINER_NOT_RECOVERED, MST_CONTAINER_OOM_KILLS, MST_CONTAINER_PRIVILEGED,
                                      MST_CONTAINER_CAPABILITIES,  MST_CONTAINER_ROOT};

@@ -15,9 +15,9 @@ static const int64_t inspect_pause_ns = 500 * MST_NS_PER_MS;
 enum { RECORDS_MAX = 2 * MST_DOCKER_CONTAINERS_MAX /* as many again that are gone */ };
 
 void
-mst_book_init(mst_book *book, int64_t recover_within_ns)
+mst_book_init(mst_book *book, int64_t recover_within_ns, mst_wall now)
 {
-  *book = (mst_book){.recover_within_ns = recover_within_ns};
+  *book = (mst_book){.recover_within_ns = recover_within_ns, .totals = {.since = now, .by_hand_since = now}};
 }
 
 void
@@ -242,6 +242,7 @@ mst_book_confirm(mst_book *book, mst_wall asked_at)
     if (record->held == 0 || record->held_at.ns + MST_BOOK_QUIET_NS > asked_at.ns)
       continue;
     record->by_hand += record->held;
+    book->totals.by_hand += record->held;
     record->held = 0;
     record->held_start = false;
   }
@@ -265,7 +266,7 @@ mst_book_daemon_ended(mst_book *book)
     record->held = 0;
     record->held_start = false;
     /* What comes up when the daemon does is its own doing, whoever stopped it. */
-    record->was_by_daemon = !record->is_up;
+    record->was_by_daemon = true;
   }
 }
 

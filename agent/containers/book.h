@@ -66,16 +66,27 @@ enum {
 };
 static const int64_t MST_BOOK_OVERLAP_NS = 100 * MST_NS_PER_MS; /* events are stamped before they are put in order */
 
+/* Over all containers, also those that are gone: nothing that comes and goes is lost from them. */
+typedef struct mst_docker_totals {
+  mst_wall since;
+  uint64_t not_recovered;
+  uint64_t by_hand; /* since by_hand_since */
+  mst_wall by_hand_since;
+} mst_docker_totals;
+
 typedef struct mst_book {
   mst_docker_record **list; /* owned, as its entries; in no order */
   size_t count, capacity;
   int64_t recover_within_ns;
-  mst_wall events_at; /* up to when events were seen; 0: none yet */
+  mst_docker_totals totals;
+  mst_wall doubt_at; /* when a life was last found of which nobody can tell whose doing it was; totals.by_hand began anew then. 0: never */
+  char doubt[MST_DOCKER_NAME_BYTES + 1]; /* of which container; not saved */
+  mst_wall events_at;                    /* up to when events were seen; 0: none yet */
   uint64_t recent[MST_BOOK_RECENT_EVENTS];
   unsigned recent_at;
 } mst_book;
 
-void mst_book_init(mst_book *book, int64_t recover_within_ns);
+void mst_book_init(mst_book *book, int64_t recover_within_ns, mst_wall now);
 /* Sources of usage must have been taken out before. */
 void mst_book_done(mst_book *book);
 /* NULL: none. */

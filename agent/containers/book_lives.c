@@ -14,9 +14,12 @@
 #include "book_lives.h"
 
 #include <signal.h>
+#include <string.h>
 
 /* A container that is up this long has come up: Docker resets the pause between restarts then as well. */
 static const int64_t settled_ns = 10 * MST_NS_PER_S;
+/* Docker tells of a signal when it has sent it: the death that it brings may be told first. */
+static const int64_t late_kill_ns = MST_NS_PER_S;
 /* Between a deadly signal and the death that it brings. A longer stop ends with "stop". */
 static const int64_t deadly_ns = 10 * MST_NS_PER_S;
 
@@ -40,16 +43,17 @@ mst_book_end_life(mst_docker_record *record)
 }
 
 static void
-count_failure(const mst_book *book, mst_docker_record *record, mst_wall at)
+count_failure(mst_book *book, mst_docker_record *record, mst_wall at)
 {
   if (!record->is_failure_told && at.ns - record->failed_at.ns > book->recover_within_ns) {
     record->not_recovered++;
+    book->totals.not_recovered++;
     record->is_failure_told = true;
   }
 }
 
 static void
-become_unwell(const mst_book *book, mst_docker_record *record, mst_wall at)
+become_unwell(mst_book *book, mst_docker_record *record, mst_wall at)
 {
   bool is_same = record->failed_at.ns > 0 && (record->well_at.ns == 0 || at.ns - record->well_at.ns < settled_ns);
 
@@ -62,7 +66,7 @@ become_unwell(const mst_book *book, mst_docker_record *record, mst_wall at)
 }
 
 static void
-become_well(const mst_book *book, mst_docker_record *record, mst_wall at)
+become_well(mst_book *book, mst_docker_record *record, mst_wall at)
 {
   if (record->failed_at.ns == 0 || record->well_at.ns > 0)
     return;
@@ -103,7 +107,7 @@ is_failure(const mst_docker_record *record)
 
 /* Whose doing a death was, and its exit code: once for each death. */
 static void
-judge_death(const mst_book *book, mst_docker_record *record, mst_wall at, int64_t exit_code)
+judge_death(mst_book *book, mst_docker_record *record, mst_wall at, int64_t exit_code)
 {
   bool is_killed = is_within(at, record->killed_at, deadly_ns);
 
@@ -129,7 +133,7 @@ count_restart(mst_docker_record *record)
 }
 
 static void
-begin_life(const mst_book *book, mst_docker_record *record, mst_wall at)
+begin_life(mst_book *book, mst_docker_record *record, mst_wall at)
 {
   mst_book_end_life(record);
   if (record->has_run)
@@ -166,7 +170,7 @@ is_start_by_hand(const mst_docker_record *record)
 }
 
 static void
-tell_start(const mst_book *book, mst_docker_record *record, mst_wall at)
+tell_start(mst_book *book, mst_docker_record *record, mst_wall at)
 {
   bool by_hand = is_start_by_hand(record);
 
@@ -184,7 +188,7 @@ tell_start(const mst_book *book, mst_docker_record *record, mst_wall at)
 }
 
 static void
-tell_death(const mst_book *book, mst_docker_record *record, mst_wall at, int64_t exit_code)
+tell_death(mst_book *book, mst_docker_record *record, mst_wall at, int64_t exit_code)
 {
   if (at.ns <= (record->is_up ? record->started_at.ns : record->died_at.ns))
     return;
@@ -239,7 +243,13 @@ tell_kill(mst_docker_record *record, const mst_docker_event *event)
   case SIGWINCH:
     return;
   default: /* 0: Podman does not say it */
+    break;
+  }
+  if (!is_within(event->at, record->died_at, late_kill_ns) || (record->is_up && event->at.ns > record->started_at.ns)) {
     record->killed_at = event->at;
+  } else if (!record->was_by_hand) {
+    hold(record, event->at);
+    record->was_by_hand = !record->is_up;
   }
 }
 
@@ -282,7 +292,7 @@ mst_book_tell(mst_book *book, mst_docker_record *record, const mst_docker_event 
 
 /* Lives that no event told of. */
 static void
-observe_up(const mst_book *book, mst_docker_record *record)
+observe_up(mst_book *book, mst_docker_record *record)
 {
   mst_wall started_at = record->seen.started_at, died_at = record->seen.finished_at;
 
@@ -294,7 +304,7 @@ observe_up(const mst_book *book, mst_docker_record *record)
 }
 
 static void
-observe_down(const mst_book *book, mst_docker_record *record)
+observe_down(mst_book *book, mst_docker_record *record)
 {
   const mst_docker_inspect *seen = &record->seen;
   bool was_seen = record->has_run || record->was_created;
@@ -317,7 +327,7 @@ observe_down(const mst_book *book, mst_docker_record *record)
 }
 
 static void
-observe_health(const mst_book *book, mst_docker_record *record, mst_wall now)
+observe_health(mst_book *book, mst_docker_record *record, mst_wall now)
 {
   switch (record->seen.health) {
   case MST_HEALTH_NONE:
@@ -335,6 +345,22 @@ observe_health(const mst_book *book, mst_docker_record *record, mst_wall now)
   }
 }
 
+/* Lives began or ended of which no event told, because nobody listened. Docker counts the restarts of its policy; what the daemon itself
+ * ended it also starts. */
+static void
+doubt_whose(mst_book *book, const mst_docker_record *record, bool was_up, mst_wall now)
+{
+  bool by_policy = was_up && record->seen.restart_count > record->restart_count;
+  bool is_first_start = !record->died_at.ns && record->restarts == 0 && record->is_up;
+
+  if (by_policy || is_first_start)
+    return;
+  book->doubt_at = now;
+  book->totals.by_hand = 0;
+  book->totals.by_hand_since = now;
+  memcpy(book->doubt, record->name, sizeof book->doubt);
+}
+
 bool
 mst_book_observe(mst_book *book, mst_docker_record *record, mst_wall now)
 {
@@ -350,21 +376,29 @@ mst_book_observe(mst_book *book, mst_docker_record *record, mst_wall now)
       observe_health(book, record, now);
     return false;
   }
+  uint64_t before = record->restarts;
+  bool was_known = record->has_run || record->was_created, was_up = record->is_up, was_by_daemon = record->was_by_daemon;
+
   if (is_up)
     observe_up(book, record);
   else
     observe_down(book, record);
+  if (was_known && !was_by_daemon && (record->restarts != before || record->is_up != was_up))
+    doubt_whose(book, record, was_up, now);
   record->seen.health = health;
   if (record->is_up && is_up)
     observe_health(book, record, now);
   if (seen->oom_killed && mst_book_oom_kills(record) == record->oom_kills_before)
     record->oom_counted = 1;
 
-  uint64_t restarts = seen->restart_count >= record->restart_count ? seen->restart_count - record->restart_count : seen->restart_count;
+  /* Docker counts a restart when it decides it, and waits then for up to a minute. */
+  uint64_t done = seen->restart_count - (seen->state == MST_CONTAINER_RESTARTING && seen->restart_count > 0);
+  uint64_t restarts = done >= record->restart_count ? done - record->restart_count : done;
 
   if (restarts > record->restarts_since)
     record->restarts += restarts - record->restarts_since;
-  record->restart_count = seen->restart_count;
+  record->restart_count = done;
   record->restarts_since = 0;
+  record->was_by_daemon = record->was_by_daemon && !record->is_up; /* it lived through the daemon's end */
   return true;
 }

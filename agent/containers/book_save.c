@@ -1,6 +1,6 @@
 /* What of the book outlives the agent: text lines, one for each container; see book.h.
  *
- *   docker 1 EVENTS_AT
+ *   docker 1 EVENTS_AT SINCE NOT_RECOVERED BY_HAND BY_HAND_SINCE DOUBT_AT
  *   e HASH                          an event near EVENTS_AT
  *   c NAME ID FLAGS NUMBER...       a container: booleans as bits in the order of `flags`, numbers in the order of `numbers`
  */
@@ -54,7 +54,10 @@ mst_book_save(const mst_book *book, mst_buf *ret_text, size_t max_bytes, mst_err
   size_t start = ret_text->size_bytes;
   mst_buf line;
 
-  mst_buf_printf(ret_text, "docker %d %" PRId64 "\n", VERSION, book->events_at.ns);
+  const mst_docker_totals *totals = &book->totals;
+
+  mst_buf_printf(ret_text, "docker %d %" PRId64 " %" PRId64 " %" PRIu64 " %" PRIu64 " %" PRId64 " %" PRId64 "\n", VERSION,
+                 book->events_at.ns, totals->since.ns, totals->not_recovered, totals->by_hand, totals->by_hand_since.ns, book->doubt_at.ns);
   for (int i = 0; i < MST_BOOK_RECENT_EVENTS; i++)
     if (book->recent[i] != 0)
       mst_buf_printf(ret_text, "e %" PRIu64 "\n", book->recent[i]);
@@ -113,14 +116,19 @@ mst_err
 mst_book_load(mst_book *book, mst_bytes text, mst_wall booted_at, mst_errctx *ctx)
 {
   mst_scan all = mst_scan_over((const char *)text.data, text.size_bytes), line, word;
-  uint64_t version, events_at;
+  uint64_t version, times[4];
 
-  if (!mst_scan_line(&all, &line) || !mst_scan_word(&line, &word) || !mst_scan_equal(word, "docker") || !mst_scan_u64(&line, &version) ||
-      !mst_scan_u64(&line, &events_at))
+  if (!mst_scan_line(&all, &line) || !mst_scan_word(&line, &word) || !mst_scan_equal(word, "docker") || !mst_scan_u64(&line, &version))
     return mst_fail(ctx, MST_EMALFORMED, "what was kept of containers has no head");
   if (version != VERSION)
     return mst_fail(ctx, MST_EVERSION, "what was kept of containers has version %" PRIu64 ", this agent reads %d", version, VERSION);
-  book->events_at.ns = (int64_t)events_at;
+  if (!mst_scan_u64(&line, &times[0]) || !mst_scan_u64(&line, &times[1]) || !mst_scan_u64(&line, &book->totals.not_recovered) ||
+      !mst_scan_u64(&line, &book->totals.by_hand) || !mst_scan_u64(&line, &times[2]) || !mst_scan_u64(&line, &times[3]))
+    return mst_fail(ctx, MST_EMALFORMED, "what was kept of containers has a broken head");
+  book->events_at.ns = (int64_t)times[0];
+  book->totals.since.ns = (int64_t)times[1];
+  book->totals.by_hand_since.ns = (int64_t)times[2];
+  book->doubt_at.ns = (int64_t)times[3];
   while (mst_scan_line(&all, &line)) {
     uint64_t hash;
 

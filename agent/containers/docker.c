@@ -16,6 +16,7 @@ struct state {
   mst_watch *watch;
   mst_docker_snapshot *now; /* owned; NULL: nothing yet */
   mst_mono opened_at, sampled_at;
+  mst_wall started_at, told_doubt_at;
 };
 
 /* The one value of an option; NULL when it is not given. */
@@ -88,6 +89,7 @@ open_docker(const mst_collector_env *env, void **ret_state, mst_errctx *ctx)
     return mst_fail(ctx, MST_ENOMEM, "docker: no memory for its state");
   st->clock = env->clock;
   st->opened_at = mst_clock_mono(env->clock);
+  st->started_at = mst_clock_wall(env->clock);
   err = mst_watch_start(&setup, &st->watch, ctx);
   if (err != MST_OK) {
     mst_free(st);
@@ -114,7 +116,12 @@ sample_docker(void *opaque, mst_sink *sink, mst_errctx *ctx)
     return now.ns - st->opened_at.ns < silent_ns ? MST_OK : mst_fail(ctx, MST_ETIMEOUT, "docker: the daemon has not answered yet");
   if (now.ns - st->now->at.ns > stale_ns + 3 * period_ns)
     return mst_fail(ctx, MST_ETIMEOUT, "docker: nothing was measured since %lld s", (long long)((now.ns - st->now->at.ns) / MST_NS_PER_S));
-  return mst_docker_give(st->now, mst_clock_wall(st->clock), sink, ctx);
+
+  /* A doubt is told by an error, after which the count begins anew; one of before this start was told then. */
+  bool is_in_doubt = st->now->doubt_at.ns >= st->started_at.ns && st->now->doubt_at.ns != st->told_doubt_at.ns;
+
+  st->told_doubt_at = st->now->doubt_at;
+  return mst_docker_give(st->now, mst_clock_wall(st->clock), is_in_doubt, sink, ctx);
 }
 
 static mst_err

@@ -40,6 +40,73 @@ give_counts(mst_emit *emit, const mst_docker_snapshot *snapshot)
   }
 }
 
+typedef struct tally {
+  unsigned privileged, with_capabilities, root, unrecovered;
+  const char *unknown; /* why it cannot be said of one of them; NULL: it can */
+} tally;
+
+static tally
+count(const mst_docker_snapshot *snapshot)
+{
+  tally counts = {0};
+
+  for (size_t i = 0; i < snapshot->count; i++) {
+    const mst_docker_record *record = &snapshot->records[i];
+
+    counts.unrecovered += record->failed_at.ns > 0 && record->well_at.ns == 0 && record->is_failure_told;
+    if (!record->is_listed)
+      continue;
+    if (record->is_unreadable)
+      counts.unknown = snapshot->trouble;
+    else if (!record->is_inspected && !counts.unknown)
+      counts.unknown = "not all containers were looked at yet";
+    counts.privileged += record->is_inspected && record->seen.is_privileged;
+    counts.with_capabilities += record->is_inspected && record->seen.capabilities > 0;
+    counts.root += record->is_inspected && record->seen.is_root && !record->is_mapped;
+  }
+  if (!snapshot->is_up)
+    counts.unknown = snapshot->reason;
+  return counts;
+}
+
+/* What is known is given even when it is not all: one privileged container is one too many. */
+static void
+give_at_least(mst_emit *emit, int signal, unsigned count, const char *unknown)
+{
+  if (unknown && count == 0)
+    mst_emit_error(emit, &mst_docker_signals[signal], NULL, 0, unknown);
+  else
+    mst_emit_gauge(emit, &mst_docker_signals[signal], NULL, 0, count);
+}
+
+/* Of all containers together, so that no check hangs on one that comes and goes. */
+static void
+give_totals(mst_emit *emit, const mst_docker_snapshot *snapshot, bool is_in_doubt)
+{
+  const mst_docker_totals *totals = &snapshot->totals;
+  const mst_signal *signals = mst_docker_signals;
+  tally counts = count(snapshot);
+  char doubt[MST_REASON_MAX_BYTES + 1];
+
+  give_at_least(emit, MST_DOCKER_PRIVILEGED, snapshot->is_up ? counts.privileged : 0, counts.unknown);
+  give_at_least(emit, MST_DOCKER_CAPABILITIES, snapshot->is_up ? counts.with_capabilities : 0, counts.unknown);
+  give_at_least(emit, MST_DOCKER_ROOT, snapshot->is_up ? counts.root : 0, counts.unknown);
+  give_at_least(emit, MST_DOCKER_UNRECOVERED, snapshot->is_up ? counts.unrecovered : 0, counts.unknown);
+  if (!snapshot->is_up) {
+    mst_emit_error(emit, &signals[MST_DOCKER_BY_HAND], NULL, 0, snapshot->reason);
+    mst_emit_error(emit, &signals[MST_DOCKER_NOT_RECOVERED], NULL, 0, snapshot->reason);
+    return;
+  }
+  mst_emit_counter(emit, &signals[MST_DOCKER_NOT_RECOVERED], NULL, 0, totals->since, (double)totals->not_recovered);
+  if (!is_in_doubt) {
+    mst_emit_counter(emit, &signals[MST_DOCKER_BY_HAND], NULL, 0, totals->by_hand_since, (double)totals->by_hand);
+    return;
+  }
+  snprintf(doubt, sizeof doubt, "container %.100s ended or began while nobody listened to the daemon: whose doing it was cannot be told",
+           snapshot->doubt);
+  mst_emit_error(emit, &signals[MST_DOCKER_BY_HAND], NULL, 0, doubt);
+}
+
 /* Sums over all lives that were measured: at each restart another start would make another series. */
 static void
 give_usage(mst_emit *emit, const mst_tag *who, const mst_docker_usage *usage, mst_wall since)
@@ -152,6 +219,7 @@ give_record(mst_emit *emit, const mst_docker_snapshot *snapshot, const mst_docke
       give_errors(emit, record, reason);
   } else if (!record->is_listed) {
     mst_emit_state(emit, state, tags, 2, mst_container_state_name(MST_CONTAINER_MISSING));
+    mst_emit_state(emit, health, tags, 1, mst_container_state_name(MST_CONTAINER_MISSING));
     give_history(emit, record);
     return;
   } else if (record->is_inspected) {
@@ -167,12 +235,14 @@ give_record(mst_emit *emit, const mst_docker_snapshot *snapshot, const mst_docke
 }
 
 mst_err
-mst_docker_give(const mst_docker_snapshot *snapshot, mst_wall now, mst_sink *sink, mst_errctx *ctx)
+mst_docker_give(const mst_docker_snapshot *snapshot, mst_wall now, bool is_in_doubt, mst_sink *sink, mst_errctx *ctx)
 {
   mst_emit emit = {.sink = sink, .ctx = ctx};
 
   if (snapshot->uses_api) {
     give_daemon(&emit, snapshot);
+    if (snapshot->is_known)
+      give_totals(&emit, snapshot, is_in_doubt);
     if (snapshot->is_known && snapshot->version.version[0])
       give_counts(&emit, snapshot);
     for (size_t i = 0; snapshot->is_known && i < snapshot->count; i++)

@@ -145,10 +145,10 @@ fill_book(mst_watch *watch, mst_errctx *ctx)
   mst_errctx why = {0};
   mst_err err = MST_OK;
 
-  mst_book_init(&watch->book, setup->recover_within_ns);
+  mst_book_init(&watch->book, setup->recover_within_ns, now);
   if (setup->saved.size_bytes > 0 && mst_book_load(&watch->book, setup->saved, setup->booted_at, &why) != MST_OK) {
     mst_book_done(&watch->book);
-    mst_book_init(&watch->book, setup->recover_within_ns);
+    mst_book_init(&watch->book, setup->recover_within_ns, now);
   }
   for (size_t i = 0; err == MST_OK && setup->expected && i < setup->expected->value_count; i++) {
     const char *name = setup->expected->values[i];

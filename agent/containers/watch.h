@@ -29,6 +29,9 @@ typedef struct mst_docker_snapshot {
   mst_docker_version version;
   unsigned api_minor; /* that is spoken */
   uint32_t counts[MST_CONTAINER_STATES];
+  mst_docker_totals totals;
+  mst_wall doubt_at; /* as of the book */
+  char doubt[MST_DOCKER_NAME_BYTES + 1];
   mst_docker_record *records; /* owned; `source` in them means nothing */
   size_t count;
   struct mst_docker_loose {

@@ -139,6 +139,9 @@ fill(const mst_watch *watch, mst_docker_snapshot *snapshot, mst_errctx *ctx)
   memcpy(snapshot->trouble, watch->trouble, sizeof snapshot->trouble);
   snapshot->version = watch->version;
   snapshot->api_minor = watch->api_minor;
+  snapshot->totals = book->totals;
+  snapshot->doubt_at = book->doubt_at;
+  memcpy(snapshot->doubt, book->doubt, sizeof snapshot->doubt);
   count_states(watch, snapshot);
   snapshot->records = mst_alloc(book->count ? book->count : 1, sizeof *snapshot->records);
   if (!snapshot->records)

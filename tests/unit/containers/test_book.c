@@ -20,7 +20,7 @@ new_book(void)
 {
   mst_book book;
 
-  mst_book_init(&book, 60 * MST_NS_PER_S);
+  mst_book_init(&book, 60 * MST_NS_PER_S, (mst_wall){1});
   return book;
 }
 
@@ -404,6 +404,93 @@ Test(book_recovery, what_was_told_to_stop_or_has_done_its_work__did_not_fail)
     cr_expect_eq(record->not_recovered, cases[i].failures, "%s: %lu", cases[i].what, (unsigned long)record->not_recovered);
     mst_book_done(&book);
   }
+}
+
+Test(book_by_hand, kill_that_is_told_after_the_death__is_by_hand_all_the_same)
+{
+  for (int comes_back = 0; comes_back < 2; comes_back++) {
+    mst_book book = new_book();
+    mst_docker_record *record = begin(&book);
+
+    tell(&book, MST_ACTION_DIE, 200000, 137);
+    if (comes_back)
+      tell(&book, MST_ACTION_START, 200110, 0);
+    tell(&book, MST_ACTION_KILL, 200003, 9);
+    confirm(&book, 300000);
+    cr_expect_eq(record->by_hand, 1, "%d", comes_back);
+    tell(&book, MST_ACTION_DIE, comes_back ? 205000 : 200004, 1); /* of itself, or the same told again */
+    confirm(&book, 400000);
+    cr_expect_eq(record->by_hand, 1, "%d", comes_back);
+    mst_book_done(&book);
+  }
+}
+
+Test(book_totals, container_that_is_gone__stays_in_the_totals)
+{
+  mst_book book = new_book();
+
+  begin(&book);
+  tell(&book, MST_ACTION_KILL, 200000, 9);
+  tell(&book, MST_ACTION_DIE, 200010, 137);
+  confirm(&book, 210000);
+  mst_book_judge(&book, at(300000));
+  tell(&book, MST_ACTION_DESTROY, 310000, 0);
+  mst_book_forget(&book, at(300000 + 2 * 3600000), NULL);
+  cr_expect_eq(book.count, 0);
+  cr_expect_eq(book.totals.by_hand, 1);
+  cr_expect_eq(book.totals.not_recovered, 1);
+  mst_book_done(&book);
+}
+
+/* What an agent finds that did not listen for a while. */
+Test(book_doubt, lives_that_no_event_told_of__are_somebodys_unless_explained)
+{
+  static const struct {
+    const char *what;
+    int64_t started_ms, finished_ms;
+    mst_container_state state;
+    uint64_t restart_count;
+    bool daemon_ended, is_doubt;
+  } cases[] = {
+      {"nothing happened", 1000, 0, MST_CONTAINER_RUNNING, 0, false, false},
+      {"restarted", 200000, 199000, MST_CONTAINER_RUNNING, 0, false, true},
+      {"restarted by the policy", 200000, 199000, MST_CONTAINER_RUNNING, 1, false, false},
+      {"ended", 1000, 200000, MST_CONTAINER_EXITED, 0, false, true},
+      {"restarted with the daemon", 200000, 199000, MST_CONTAINER_RUNNING, 0, true, false},
+      {"ended with the daemon", 1000, 200000, MST_CONTAINER_EXITED, 0, true, false},
+  };
+
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    mst_book book = new_book();
+    mst_docker_inspect seen = answer(MST_CONTAINER_RUNNING, 1000, 0);
+
+    observe(&book, &seen, 100000);
+    book.totals.by_hand = 3;
+    if (cases[i].daemon_ended)
+      mst_book_daemon_ended(&book);
+    seen = answer(cases[i].state, cases[i].started_ms, cases[i].finished_ms);
+    seen.restart_count = cases[i].restart_count;
+    observe(&book, &seen, 300000);
+    cr_expect_eq(book.doubt_at.ns, cases[i].is_doubt ? at(300000).ns : 0, "%s", cases[i].what);
+    cr_expect_eq(book.totals.by_hand, cases[i].is_doubt ? 0 : 3, "%s", cases[i].what);
+    cr_expect_eq(book.totals.by_hand_since.ns, cases[i].is_doubt ? at(300000).ns : 1, "%s", cases[i].what);
+    cr_expect_str_eq(book.doubt, cases[i].is_doubt ? "web" : "", "%s", cases[i].what);
+    mst_book_done(&book);
+  }
+}
+
+Test(book_doubt, life_after_the_daemons_end__is_explained_only_once)
+{
+  mst_book book = new_book();
+  mst_docker_inspect seen = answer(MST_CONTAINER_RUNNING, 1000, 0);
+
+  observe(&book, &seen, 100000);
+  mst_book_daemon_ended(&book);
+  observe(&book, &seen, 110000); /* it lived through it */
+  seen = answer(MST_CONTAINER_RUNNING, 200000, 199000);
+  observe(&book, &seen, 300000);
+  cr_expect_eq(book.doubt_at.ns, at(300000).ns);
+  mst_book_done(&book);
 }
 
 Test(book_oom, kills__are_the_most_that_either_source_tells)

@@ -107,10 +107,9 @@ turn(struct history *history)
   case 0: /* it crashes, or is killed on the host: the policy starts it again */
   case 1:
     die(history, MST_CONTAINER_RESTARTING, 1);
-    history->now_us += draw(history, 100000, 500000);
-    history->truths[history->truth_count - 1].restart_count = last->restart_count; /* counted with the start */
+    history->truths[history->truth_count - 1].restart_count = last->restart_count + 1; /* when it is decided, not with the start */
+    history->now_us += draw(history, 0, 3) ? draw(history, 100000, 500000) : draw(history, 1000000, 60000000);
     start(history);
-    history->truths[history->truth_count - 1].restart_count++;
     break;
   case 2: /* docker restart */
     say(history, MST_ACTION_KILL, 15);
@@ -258,7 +257,7 @@ check(unsigned seed, bool loses)
   cr_assert_not_null(history);
   history->seed = seed;
   history->only_crashes = loses; /* Docker itself counts these: they are known even when no event told of them */
-  mst_book_init(&book, 60 * MST_NS_PER_S);
+  mst_book_init(&book, 60 * MST_NS_PER_S, (mst_wall){1});
   make(history);
   replay(history, &book, loses);
 

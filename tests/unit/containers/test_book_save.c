@@ -20,7 +20,7 @@ save(const mst_book *book, size_t max_bytes)
 static mst_err
 load(mst_book *book, const mst_buf *text, int64_t booted_ns, mst_errctx *ctx)
 {
-  mst_book_init(book, 60 * MST_NS_PER_S);
+  mst_book_init(book, 60 * MST_NS_PER_S, (mst_wall){1});
   return mst_book_load(book, (mst_bytes){text->data, text->size_bytes}, (mst_wall){booted_ns}, ctx);
 }
 
@@ -63,8 +63,8 @@ Test(book_save, cut_between_any_two_events__goes_on_as_if_it_had_not_been)
     mst_book whole, first, second;
     mst_errctx ctx = {0};
 
-    mst_book_init(&whole, 60 * MST_NS_PER_S);
-    mst_book_init(&first, 60 * MST_NS_PER_S);
+    mst_book_init(&whole, 60 * MST_NS_PER_S, (mst_wall){1});
+    mst_book_init(&first, 60 * MST_NS_PER_S, (mst_wall){1});
     for (int i = 0; i < STORY; i++)
       tell(&whole, story[i].action, 1000 * i, story[i].code);
     for (int i = 0; i < cut; i++)
@@ -91,7 +91,7 @@ Test(book_save, reboot_in_between__drops_what_might_have_been_the_daemons_end)
   mst_book book, after;
   mst_errctx ctx = {0};
 
-  mst_book_init(&book, 60 * MST_NS_PER_S);
+  mst_book_init(&book, 60 * MST_NS_PER_S, (mst_wall){1});
   for (int i = 0; i < 8; i++)
     tell(&book, story[i].action, 1000 * i, story[i].code);
 
@@ -112,7 +112,7 @@ Test(book_save, too_many__keeps_those_that_fit)
   mst_errctx ctx = {0};
   char name[32];
 
-  mst_book_init(&book, 60 * MST_NS_PER_S);
+  mst_book_init(&book, 60 * MST_NS_PER_S, (mst_wall){1});
   for (int i = 0; i < 1000; i++) {
     snprintf(name, sizeof name, "container-number-%d", i);
     cr_assert_eq(mst_book_open(&book, name, (mst_wall){base_ns}, &record, &ctx), MST_OK);
@@ -134,7 +134,7 @@ Test(book_load, broken_texts__are_refused_and_leak_nothing)
 {
   mst_book book, after;
 
-  mst_book_init(&book, 60 * MST_NS_PER_S);
+  mst_book_init(&book, 60 * MST_NS_PER_S, (mst_wall){1});
   for (int i = 0; i < STORY; i++)
     tell(&book, story[i].action, 1000 * i, story[i].code);
 
@@ -169,7 +169,7 @@ Test(book_load, another_version__is_told_from_broken_text)
   mst_book book;
   mst_errctx ctx = {0};
 
-  mst_book_init(&book, 60 * MST_NS_PER_S);
+  mst_book_init(&book, 60 * MST_NS_PER_S, (mst_wall){1});
   cr_expect_eq(mst_book_load(&book, (mst_bytes){(const uint8_t *)text, strlen(text)}, (mst_wall){0}, &ctx), MST_EVERSION);
   mst_book_done(&book);
 }

@@ -190,10 +190,10 @@ parse_listed(const json_t *entry, mst_docker_listed *ret_listed, mst_errctx *ctx
 mst_err
 mst_docker_parse_list(const char *text, size_t length, mst_docker_listed **ret_list, size_t *ret_count, mst_errctx *ctx)
 {
-  json_t *json = mst_docker_json(text, length, "the list of containers", ctx), *entry;
+  json_t *json = mst_docker_json(text, length, "the list of containers", ctx);
   mst_docker_listed *list = NULL;
   mst_err err = MST_OK;
-  size_t i, count;
+  size_t count;
 
   if (!json)
     return MST_EMALFORMED;
@@ -205,13 +205,8 @@ mst_docker_parse_list(const char *text, size_t length, mst_docker_listed **ret_l
                    MST_DOCKER_CONTAINERS_MAX);
   else if (count > 0 && !(list = mst_alloc(count, sizeof *list)))
     err = mst_fail(ctx, MST_ENOMEM, "no memory for a list of %zu containers", count);
-  if (err == MST_OK)
-    json_array_foreach(json, i, entry)
-    {
-      err = parse_listed(entry, &list[i], ctx);
-      if (err != MST_OK)
-        break;
-    }
+  for (size_t i = 0; err == MST_OK && i < count; i++)
+    err = parse_listed(json_array_get(json, i), &list[i], ctx);
   json_decref(json);
   if (err != MST_OK) {
     mst_free(list);

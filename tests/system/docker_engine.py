@@ -49,9 +49,7 @@ class Engine:
     def close(self):
         if not self.program.running():
             self.start()
-        names = self.run("ps", "-aq").stdout.split()
-        if names:
-            self.run("rm", "-f", *names)
+        self.remove_all()
         self.stop()
         for mount in reversed(pathlib.Path("/proc/self/mounts").read_text().splitlines()):
             path = mount.split()[1]
@@ -80,6 +78,12 @@ class Engine:
 
     def container(self, name, *options, command=()):
         return self.run("run", "-d", "--name", name, "--network", "none", *options, IMAGE, *command).stdout.strip()
+
+    def remove_all(self):
+        names = self.run("ps", "-aq").stdout.split()
+        while names:  # a few at a time: each may take a second
+            self.run("rm", "-f", *names[:20])
+            names = names[20:]
 
     def inspect(self, name):
         return json.loads(self.run("inspect", name).stdout)[0]

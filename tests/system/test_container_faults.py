@@ -74,9 +74,7 @@ def start_healthy(site, docker):
     """A run in which everything that containers decide has passed."""
     if not docker.program.running():
         docker.start()
-    names = docker.run("ps", "-aq").stdout.split()
-    if names:
-        docker.run("rm", "-f", *names)
+    docker.remove_all()
     for name in EXPECTED:
         docker.container(name, *(docker_engine.HEALTH if name in ("mongodb", "redis") else ()))
     if site.get("status").get("run"):

@@ -72,9 +72,7 @@ def staged(tmp_path, docker):
             site.begin_run("containers")
             return site, agent
         yield start
-    names = docker.run("ps", "-aq").stdout.split()
-    if names:
-        docker.run("rm", "-f", *names)
+    docker.remove_all()
 
 
 def wait_for(site, wanted, within=40):

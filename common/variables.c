@@ -368,7 +368,7 @@ mst_variables_read(const mst_variables_source *source, mst_variables_use use, vo
   bool fine = false;
 
   mst_buf_init(&expansion.text, MST_YAML_MAX_BYTES);
-  if (source->overlay_name)
+  if (source->overlay)
     over = mst_yaml_parse(source->overlay_name, source->overlay, source->overlay_bytes, diags);
   if (file && mst_yaml_node_kind(mst_yaml_root(file)) != MST_YAML_MAP) {
     mst_diags_add(diags, source->name, 1, 1, "", "a %s is a map with the keys %s", source->what, source->keys);
@@ -386,7 +386,7 @@ mst_variables_read(const mst_variables_source *source, mst_variables_use use, vo
   mst_free(expansion.shifts);
   mst_yaml_destroy(over);
   mst_yaml_destroy(file);
-  return fine && (over || !source->overlay_name);
+  return fine && (over || !source->overlay);
 }
 
 static bool
@@ -448,7 +448,7 @@ mst_variables_digest(const mst_variables_source *source, const char *domain, mst
     length[i] = (uint8_t)((uint64_t)source->size_bytes >> (8 * i));
   mst_buf_append(&all, length, sizeof length);
   mst_buf_append(&all, source->text, source->size_bytes);
-  if (source->overlay_name)
+  if (source->overlay)
     mst_buf_append(&all, source->overlay, source->overlay_bytes);
   bool fine = all.failed == MST_OK;
   if (fine)

@@ -48,7 +48,7 @@ static const mst_config_field fields[] = {
      .help = "Whether card numbers, mail addresses and the like are looked for; counted under rule=pii"},
     {"line_max", MST_CONFIG_SIZE, offsetof(mst_plan_tail_file, line_max_bytes), .default_text = "1MiB", .min = 1024, .max = 16777216,
      .help = "What is longer is looked at only so far"},
-    {"files_max", MST_CONFIG_INTEGER, offsetof(mst_plan_tail_file, files_max), .default_text = "256", .min = 1, .max = 1024,
+    {"files_max", MST_CONFIG_INTEGER, offsetof(mst_plan_tail_file, files_max), .default_text = "256", .min = 1, .max = 256,
      .help = "How many files are followed at most"},
     {"cpu_share", MST_CONFIG_RATIO, offsetof(mst_plan_tail_file, cpu_share), .default_text = "20%", .min = 0.001, .max = 1,
      .help = "Share of one CPU that the tail may take; what it does not manage waits"},

@@ -7,6 +7,7 @@
 #define MST_COLLECTORS(X)                                                                                                                  \
   X(cpu)                                                                                                                                   \
   X(disk)                                                                                                                                  \
+  X(docker)                                                                                                                                \
   X(filesystem)                                                                                                                            \
   X(host)                                                                                                                                  \
   X(load)                                                                                                                                  \

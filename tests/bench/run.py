@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs the benches and prints each figure as a ratio against a stated limit or a peer measured in the same run.
-usage: tests/bench/run.py [agent|controller|scale|tls ...] [--agents N] [--seconds S]
+usage: tests/bench/run.py [agent|whole|controller|scale|tls ...] [--agents N] [--seconds S]
   agent       the agent with its base plan beside collectd (the same signals, 10 s) and node_exporter: CPU a collection, PSS
+  whole       the agent with 50 containers and 20 logs to follow, beside node_exporter, and cAdvisor where --cadvisor names one
   controller  CPU of the controller per verified, windowed and stored envelope of 150 samples, beside one bare verification
   scale       N simulated agents (default 10000) at 10 s on one controller over tcp
   tls         the same over TLS, with a restart of the controller in the middle
@@ -19,6 +20,7 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 os.environ.setdefault("MST_BUILD", str(ROOT / "build" / "release"))
 sys.path.insert(0, str(ROOT / "tests" / "system"))
+import docker_engine  # noqa: E402
 import harness  # noqa: E402
 
 BENCH = pathlib.Path(os.environ["MST_BUILD"]) / "tests" / "bench"
@@ -111,6 +113,89 @@ def bench_agent(seconds):
         print(f"threads: {threads}")
 
 
+WHOLE_PLAN = """
+plan: whole
+interval: 10s
+collectors:
+{base}
+  - name: docker
+    options: {{socket: "{socket}"}}
+tails:
+  - {{name: apps, files: ["{logs}/*.log"], format: json, required: [timestamp, level, message], rules: {{timeout: 'timed? ?out', refused: 'connection refused'}}}}
+"""
+BASE = ["cpu", "disk", "filesystem", "host", "load", "memory", "network", "oom", "paging", "pressure", "uptime"]
+CONTAINERS, LOGS, LINES = 50, 20, 10  # lines a second over all logs
+
+
+def write_lines(logs, until):
+    """What 20 quiet services log."""
+    number = 0
+    while time.monotonic() < until:
+        with open(logs / f"service-{number % LOGS}.log", "a", encoding="ascii") as log:
+            log.write(json.dumps({"timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "level": "INFO",
+                                  "message": f"request {number} was handled in {number % 97} ms"}) + "\n")
+        number += 1
+        time.sleep(1 / LINES)
+
+
+def bench_whole(seconds, cadvisor):
+    seconds = seconds or 120
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder, harness.Site(pathlib.Path(folder), window="1m") as site:
+        folder = pathlib.Path(folder)
+        logs = folder / "logs"
+        logs.mkdir()
+        for number in range(LOGS):
+            (logs / f"service-{number}.log").touch()
+        docker = docker_engine.Engine(folder / "docker").start()
+        programs = {}
+        try:
+            docker.make_image()
+            for number in range(CONTAINERS):
+                docker.container(f"service-{number}")
+            plan = folder / "plan.yml"
+            plan.write_text(WHOLE_PLAN.format(base="\n".join(f"  - name: {name}" for name in BASE), socket=docker.socket, logs=logs))
+            site.settings["plan"] = str(plan)
+            site.start()
+            agent = site.agent("bench", config={"interval": "10s"})
+            port, other = harness.free_port(), harness.free_port()
+            programs["node_exporter"] = harness.Program(["prometheus-node-exporter", f"--web.listen-address=127.0.0.1:{port}"], folder / "exporter.log")
+            if cadvisor:
+                programs["cadvisor"] = harness.Program([cadvisor, "-listen_ip=127.0.0.1", f"-port={other}", f"-docker=unix://{docker.socket}",
+                                                        "-housekeeping_interval=10s", "-docker_only"], folder / "cadvisor.log")
+
+            def scrape(at):
+                try:
+                    return urllib.request.urlopen(f"http://127.0.0.1:{at}/metrics", timeout=9).read()
+                except OSError:
+                    return None
+            harness.wait_until(lambda: scrape(port), 20, "node_exporter serves")
+            if cadvisor:
+                harness.wait_until(lambda: (scrape(other) or b"").count(b"container_start_time_seconds{") >= CONTAINERS, 60, "cAdvisor knows the containers")
+            harness.wait_until(lambda: "plan-in-force" in agent.program.text(), 30, "the plan is in force")
+            write_lines(logs, time.monotonic() + 25)  # past everybody's first collection
+            pids = {"agent": agent.program.pid, **{name: program.pid for name, program in programs.items()}}
+            before = {name: cpu_ns(pid) for name, pid in pids.items()}
+            rounds = seconds // 10
+            for _ in range(rounds):
+                write_lines(logs, time.monotonic() + 10)
+                scrape(port)
+                if cadvisor:
+                    scrape(other)
+            cpu = {name: (cpu_ns(pid) - before[name]) / rounds / 1e6 for name, pid in pids.items()}
+            pss = {name: pss_kb(pid) / 1024 for name, pid in pids.items()}
+        finally:
+            for program in programs.values():
+                program.kill()
+            docker.close()
+        header()
+        for peer in programs:
+            row(f"agent, {CONTAINERS} containers and {LOGS} logs: CPU in 10 s", cpu["agent"], cpu[peer], "ms", peer)
+            row("agent: PSS", pss["agent"], pss[peer], "MB", peer)
+        if cadvisor:
+            row("agent: CPU in 10 s", cpu["agent"], cpu["node_exporter"] + cpu["cadvisor"], "ms", "both together, which follow no logs")
+            row("agent: PSS", pss["agent"], pss["node_exporter"] + pss["cadvisor"], "MB", "both together")
+
+
 def simulate(site, token, agents, seconds, *extra, samples=150, interval_ms=10000):
     return subprocess.Popen([str(BENCH / "bench_agents"), "--url", site.agent_url, "--token", token, "--agents", str(agents), "--seconds", str(seconds),
                              "--samples", str(samples), "--interval-ms", str(interval_ms), "--pid", str(site.program.pid), *extra],
@@ -176,13 +261,14 @@ def bench_tls(agents, seconds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("which", nargs="*", default=["agent", "controller", "scale", "tls"])
+    parser.add_argument("which", nargs="*", default=["agent", "whole", "controller", "scale", "tls"])
+    parser.add_argument("--cadvisor", help="path of cAdvisor's program; built from the module github.com/google/cadvisor/cmd")
     parser.add_argument("--agents", type=int, default=10000)
     parser.add_argument("--seconds", type=int, default=0)
     arguments = parser.parse_args()
     for which in arguments.which:
         print(f"== {which}")
-        {"agent": lambda: bench_agent(arguments.seconds), "controller": lambda: bench_controller(arguments.seconds),
+        {"agent": lambda: bench_agent(arguments.seconds), "whole": lambda: bench_whole(arguments.seconds, arguments.cadvisor), "controller": lambda: bench_controller(arguments.seconds),
          "scale": lambda: bench_scale(arguments.agents, arguments.seconds), "tls": lambda: bench_tls(arguments.agents, arguments.seconds)}[which]()
 
 

@@ -5,44 +5,14 @@ import re
 import threading
 import time
 
+import checklist_part
 import harness
-
-STAGING = (harness.ROOT / "config" / "checklists" / "genesis-staging.yml").read_text()
 
 # Put together here, so that no scanner of repositories takes this file for a leak.
 PLANTED_KEY = "sk-" + "proj-a1B2c3D4e5F6g7H8i9J0k1L2m3N4"
 PLANTED_CARD = "4111 1111 " + "1111 1111"
 
 TRACE = "Traceback (most recent call last):\n  File \"app.py\", line 7, in run\nValueError: no"
-
-
-def log_items(folder, rate_max):
-    """{id: checks} of the staging checklist: those checks of each item that its logs decide, with spans that a test can wait for."""
-    items = {}
-    for block in re.split(r"\n(?=  - id: )", STAGING[STAGING.index("\nitems:"):]):
-        checks = re.findall(r"\{signal: muster\.log\..*\}", block)
-        name = re.match(r"\s*- id: (\S+)", block)
-        if not name or not checks:
-            continue
-        checks = [re.sub(r"over: (5m|1h|6h)", "over: 6s", check).replace("${log_folder}", str(folder)).replace("${log_rate_max}", rate_max)
-                  for check in checks]
-        items[name.group(1)] = checks
-    return items
-
-
-def checklist(items):
-    text = """checklist: logs
-title: What logs decide
-version: "1"
-period: 48h
-policy: {sign_offs: [], coverage: 50%, max_gap: 1m}
-sections: [{id: "1", title: Logs}]
-items:
-"""
-    for name, checks in items.items():
-        text += f'  - id: "{name}"\n    title: item {name}\n    class: S\n    section: "1"\n    checks:\n'
-        text += "".join(f"      - {check}\n" for check in checks)
-    return text
 
 
 class Application:

@@ -3,6 +3,7 @@ import os
 
 import pytest
 
+import checklist_part
 import harness
 import log_stack
 
@@ -63,7 +64,7 @@ def staged(tmp_path_factory):
     app = log_stack.Application(logs, deploy_log)
     app.deploy("2026-11-23 05:17:30 INFO deployed\n")
     with harness.Site(folder, plan=log_stack.plan(folder / "plan.yml", logs, deploy_log)) as site:
-        site.checklist("logs", log_stack.checklist(log_stack.log_items(logs, "100kB/s")))
+        site.checklist("logs", checklist_part.checklist("logs", checklist_part.items(r"muster\.log"), {"log_folder": logs, "log_rate_max": "100kB/s"}))
         site.start()
         site.agent("api-1", "api")
         yield site, app
@@ -79,7 +80,7 @@ def start_healthy(site, app):
     app.switches.clear()
     if site.get("status").get("run"):
         site.cli("run", "end", "--reason", "the next fault", check=False)
-    harness.wait_until(lambda: site.cli("run", "start", "--checklist", "logs", check=False).returncode == 0, 10, "the run before it is closed")
+    site.begin_run("logs")
     # What is counted is counted from the run's first sample on.
     harness.wait_until(lambda: outcomes(site)["6.1.3"] == "PASS", 20, "the run has seen the log")
     if "no-rotation" not in app.switches:
@@ -99,7 +100,7 @@ def start_healthy(site, app):
 def test_items__are_those_that_the_list_decides_by_logs(staged):
     site, _ = staged
     later = {f"12.1.{number}" for number in range(2, 7)}  # hours that have not come
-    assert set(log_stack.log_items("/x", "1MB/s")) == LOGS | later
+    assert set(checklist_part.items(r"muster\.log")) == LOGS | later
 
 
 @pytest.mark.parametrize("fault", PICKED)

@@ -3,6 +3,7 @@
 
 /* A folder of logs, a follower over it, and what it handed out. */
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -102,7 +103,7 @@ begin(mst_bytes saved)
 static const char *
 path_of(const char *name)
 {
-  static char paths[4][256];
+  static char paths[4][512];
   static unsigned turn;
 
   turn = (turn + 1) % 4;
@@ -223,6 +224,55 @@ save(void)
     begin((mst_bytes){kept.data, kept.size_bytes});                                                                                        \
     mst_buf_done(&kept);                                                                                                                   \
   } while (0)
+
+/* Meets a log that has this text already. */
+static RIG_UNUSED void
+met(const char *text)
+{
+  append("a.log", text);
+  begin((mst_bytes){0});
+  read_all();
+}
+
+/* Numbered lines, so that no two files have the same bytes. */
+static RIG_UNUSED void
+append_lines(const char *name, unsigned from, unsigned count)
+{
+  static char text[1 << 20];
+  size_t length = 0;
+
+  for (unsigned i = 0; i < count; i++)
+    length += (size_t)snprintf(text + length, sizeof text - length, "%07u some words that stand in the line\n", from + i);
+  append(name, text);
+}
+
+/* Every number of from .. from + count - 1 once, in order, and nothing else. */
+static RIG_UNUSED void
+expect_lines(unsigned from, unsigned count)
+{
+  const char *at = fx.text;
+
+  for (unsigned i = 0; i < count; i++) {
+    cr_assert_eq(strtoul(at, NULL, 10), from + i, "line %u is \"%.20s\"", from + i, at);
+    at = strchr(at, '\n');
+    cr_assert_not_null(at, "line %u", from + i);
+    at++;
+  }
+  cr_expect_eq(*at, '\0', "more than was written: \"%.40s\"", at);
+  cr_expect_eq(stats().lost_events, 0, "%s", stats().lost);
+}
+
+static RIG_UNUSED size_t
+count_descriptors(void)
+{
+  size_t count = 0;
+  DIR *folder = opendir("/proc/self/fd");
+
+  while (readdir(folder))
+    count++;
+  closedir(folder);
+  return count;
+}
 
 #define EXPECT_TEXT(wanted) cr_expect_str_eq(fx.text, wanted)
 

@@ -3,14 +3,6 @@
 
 TestSuite(follow, .init = setup, .fini = teardown);
 
-static void
-met(const char *text)
-{
-  append("a.log", text);
-  begin((mst_bytes){0});
-  read_all();
-}
-
 Test(follow, file_there_at_first__is_read_from_its_end_on)
 {
   met("old\n");
@@ -241,7 +233,9 @@ Test(follow, restart_after_compression__says_what_was_lost)
   });
   read_all();
   EXPECT_TEXT("one\nthree\n");
-  cr_expect_geq(stats().lost_events, 1);
+  read_all();
+  read_all(); /* only what several listings do not show is gone */
+  cr_expect_eq(stats().lost_events, 1);
 }
 
 Test(follow, finished_rotated_files__are_never_read_again)

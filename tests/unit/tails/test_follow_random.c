@@ -166,6 +166,25 @@ crash(void)
   begin((mst_bytes){last_save.data, last_save.size_bytes});
 }
 
+/* What was read is compressed or deleted, as logrotate does it. */
+static void
+prune(void)
+{
+  DIR *folder = opendir(fx.folder);
+
+  for (const struct dirent *name = readdir(folder); name; name = readdir(folder)) {
+    size_t length = strlen(name->d_name);
+    char packed[300];
+    if (strncmp(name->d_name, "a.log", 5) != 0 || length == 5 || strcmp(name->d_name + length - 3, ".gz") == 0 || draw(3) != 0)
+      continue;
+    snprintf(packed, sizeof packed, "%s.gz", name->d_name);
+    if (draw(2))
+      append(packed, "compressed");
+    cr_assert_eq(unlink(path_of(name->d_name)), 0);
+  }
+  closedir(folder);
+}
+
 static void
 catch_up(void)
 {
@@ -176,6 +195,8 @@ catch_up(void)
   count_lines();
   commit();
   writer.unread_rotations = 0;
+  if (draw(3) == 0)
+    prune();
 }
 
 static void

@@ -23,8 +23,8 @@ typedef struct mst_variables_source {
   const char *name; /* of the file, for messages */
   const char *text;
   size_t size_bytes;
-  const char *overlay_name; /* NULL: no overlay */
-  const char *overlay;
+  const char *overlay_name;
+  const char *overlay; /* NULL: none */
   size_t overlay_bytes;
 } mst_variables_source;
 

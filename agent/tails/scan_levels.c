@@ -29,8 +29,9 @@ mst_level_of_name(const char *text, size_t length)
     return MST_LEVEL_UNKNOWN;
   for (size_t i = 0; i < length; i++)
     lower[i] = (char)tolower((unsigned char)text[i]);
+  lower[length] = '\0';
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-    if (names[i].name[0] == lower[0] && memcmp(names[i].name, lower, length) == 0 && names[i].name[length] == '\0')
+    if (names[i].name[0] == lower[0] && strcmp(names[i].name, lower) == 0 && strlen(names[i].name) == length)
       return names[i].level;
   return MST_LEVEL_UNKNOWN;
 }

@@ -81,7 +81,8 @@ mst_confirm_mail(const char *text, size_t length)
   for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
     if (ends_with(text, length, endings[i]))
       return false;
-  return mst_confirm_unmasked(text, length) && mst_confirm_unmasked(text, (size_t)(at - text));
+  /* "xxxx@" is masked, "a@" is somebody. */
+  return mst_confirm_unmasked(text, length) && (at - text < 3 || mst_confirm_unmasked(text, (size_t)(at - text)));
 }
 
 /* E.164: a country code and eight to fifteen digits with it; those of North America have eleven. */

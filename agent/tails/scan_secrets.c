@@ -74,8 +74,9 @@ const mst_secret_pattern mst_secret_patterns[] = {
     {.name = "mail-address",
      .screen = MST_SCREEN_MAIL,
      /* What stands before the host of a URL is no mail address: it is stepped over. */
-     .pattern = "://[^\\s/@\"'<>]*@(*SKIP)(*FAIL)|(?<![A-Za-z0-9._%+-])[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\\.){1,8}"
-                "[A-Za-z]{2,24}\\b",
+     .pattern =
+         "://[^\\s/@\"'<>]*@(*SKIP)(*FAIL)|(?<![A-Za-z0-9._%+-])[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9][A-Za-z0-9-]{0,62}\\.){1,8}"
+         "[A-Za-z]{2,24}\\b",
      .confirm = mst_confirm_mail},
     {.name = "phone-number",
      .pattern = "(?:^|[^0-9A-Za-z.+-])(\\+[1-9][0-9 ().-]{6,18}[0-9])(?:[^0-9A-Za-z-]|$)",

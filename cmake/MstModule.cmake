@@ -33,7 +33,6 @@ pkg_check_modules(mhd REQUIRED IMPORTED_TARGET libmicrohttpd)
 pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(curl REQUIRED IMPORTED_TARGET libcurl)
 pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
-pkg_check_modules(yajl REQUIRED IMPORTED_TARGET yajl)
 pkg_check_modules(hyperscan IMPORTED_TARGET libhs) # not packaged for other than x86: PCRE2 stands alone there
 find_library(MST_NNG_LIBRARY nng REQUIRED)
 find_library(MST_MSGPACK_LIBRARY NAMES msgpackc msgpack-c REQUIRED)

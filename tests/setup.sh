@@ -9,6 +9,7 @@ cd "$(dirname "$0")/.."
 packages=(
   ccache clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14
   docker.io busybox-static
+  libyajl-dev
   libcriterion-dev iproute2 iptables procps sqlite3
   prometheus-node-exporter collectd-core
   python3 python3-venv git curl systemd

@@ -15,9 +15,16 @@ mst_scanner_create(const mst_scan_setup *setup, mst_scanner **ret_scanner, mst_e
   scanner->format = setup->format;
   scanner->has_lines = !setup->no_lines;
   scanner->required = setup->required;
+  mst_buf_init(&scanner->text, MST_LINE_MAX_BYTES + MST_PIECE_BYTES);
   mst_err err = mst_patterns_init(&scanner->patterns, setup, ctx);
   if (err == MST_OK && scanner->has_lines && setup->format != MST_SCAN_TEXT)
-    err = mst_json_create(setup, &scanner->json, ctx);
+    err = mst_names_create(setup, &scanner->names, ctx);
+  if (err == MST_OK && setup->format == MST_SCAN_DOCKER) {
+    err = mst_names_create(NULL, &scanner->docker, ctx);
+    scanner->parts = mst_alloc(1, MST_PIECE_BYTES / 8);
+    if (err == MST_OK && !scanner->parts)
+      err = mst_fail(ctx, MST_ENOMEM, "no memory for a scanner");
+  }
   if (err != MST_OK) {
     mst_scanner_destroy(scanner);
     return err;
@@ -31,33 +38,45 @@ mst_scanner_destroy(mst_scanner *scanner)
 {
   if (!scanner)
     return;
-  mst_json_destroy(scanner->json);
+  mst_names_destroy(scanner->names);
+  mst_names_destroy(scanner->docker);
   mst_patterns_done(&scanner->patterns);
+  mst_buf_done(&scanner->text);
+  mst_free(scanner->parts);
   mst_free(scanner);
 }
 
-enum { STATE_VERSION = 1 };
+/* ---- state ---- */
+
+enum { STATE_VERSION = 2, STATE_FLAGS = 31 };
 
 void
 mst_scan_state_encode(const mst_scan_state *state, uint8_t ret_bytes[static MST_SCAN_STATE_BYTES])
 {
   memset(ret_bytes, 0, MST_SCAN_STATE_BYTES);
   ret_bytes[0] = STATE_VERSION;
-  ret_bytes[1] = (uint8_t)(state->is_open | state->has_trace << 1 | state->is_in_trace << 2 | state->is_in_key << 3);
+  ret_bytes[1] =
+      (uint8_t)(state->is_open | state->has_trace << 1 | state->is_in_trace << 2 | state->is_in_python << 3 | state->is_part << 4);
   ret_bytes[2] = state->level;
+  ret_bytes[3] = state->key_lines;
 }
 
 void
 mst_scan_state_decode(const uint8_t bytes[static MST_SCAN_STATE_BYTES], mst_scan_state *ret_state)
 {
   *ret_state = (mst_scan_state){0};
-  if (bytes[0] != STATE_VERSION || bytes[1] > 15 || bytes[2] >= MST_LEVELS)
+  if (bytes[0] != STATE_VERSION || bytes[1] > STATE_FLAGS || bytes[2] >= MST_LEVELS || bytes[3] > MST_KEY_LINES)
     return;
+  for (size_t i = 4; i < MST_SCAN_STATE_BYTES; i++)
+    if (bytes[i] != 0)
+      return;
   *ret_state = (mst_scan_state){.is_open = bytes[1] & 1,
                                 .has_trace = bytes[1] >> 1 & 1,
                                 .is_in_trace = bytes[1] >> 2 & 1,
-                                .is_in_key = bytes[1] >> 3 & 1,
-                                .level = bytes[2]};
+                                .is_in_python = bytes[1] >> 3 & 1,
+                                .is_part = bytes[1] >> 4 & 1,
+                                .level = bytes[2],
+                                .key_lines = bytes[3]};
 }
 
 /* ---- records ---- */
@@ -69,21 +88,29 @@ check(mst_scan_counts *counts, mst_scan_quality quality, bool has)
   counts->passed[quality] += has;
 }
 
+static bool
+is_error(mst_log_level level)
+{
+  return level == MST_LEVEL_ERROR || level == MST_LEVEL_FATAL;
+}
+
 static void
 close_record(const mst_scan_job *job)
 {
   mst_scan_state *state = job->state;
 
-  if (state->is_open && (state->level == MST_LEVEL_ERROR || state->level == MST_LEVEL_FATAL))
+  if (state->is_open && is_error((mst_log_level)state->level))
     check(job->counts, MST_QUALITY_ERROR_WITH_STACK_TRACE, state->has_trace);
-  *state = (mst_scan_state){0};
+  state->is_open = state->has_trace = state->is_in_trace = state->is_in_python = false;
+  state->level = 0;
 }
 
 static void
-open_record(const mst_scan_job *job, mst_log_level level, bool has_trace)
+open_record(const mst_scan_job *job, mst_log_level level)
 {
   close_record(job);
-  *job->state = (mst_scan_state){.is_open = true, .has_trace = has_trace, .is_in_trace = has_trace, .level = (uint8_t)level};
+  job->state->is_open = true;
+  job->state->level = (uint8_t)level;
   job->counts->records++;
   job->counts->levels[level]++;
 }
@@ -92,20 +119,24 @@ open_record(const mst_scan_job *job, mst_log_level level, bool has_trace)
 static mst_log_level
 take_text(const mst_scan_job *job, mst_line line)
 {
-  static const char traceback[] = "Traceback (most recent call last)";
-  mst_continuation kind = mst_line_continues(line, job->state);
   mst_scan_state *state = job->state;
-  bool is_traceback = line.length >= sizeof traceback - 1 && memcmp(line.at, traceback, sizeof traceback - 1) == 0;
+  mst_continuation kind = mst_line_continues(line, state);
+  bool is_of_error = state->is_open && (is_error((mst_log_level)state->level) || state->level == MST_LEVEL_WARN);
 
   /* One that belongs to no error is an error by itself: nobody caught it. */
-  if (is_traceback &&
-      (!state->is_open || (state->level != MST_LEVEL_ERROR && state->level != MST_LEVEL_FATAL && state->level != MST_LEVEL_WARN)))
-    open_record(job, MST_LEVEL_ERROR, true);
-  else if (kind == MST_LINE_BEGINS)
-    open_record(job, mst_level_of_line(line), false);
-  else if (kind == MST_LINE_TRACES)
+  if (mst_line_is_traceback(line) && !is_of_error) {
+    open_record(job, MST_LEVEL_ERROR);
+    kind = MST_LINE_PYTHON;
+  }
+  if (kind == MST_LINE_BEGINS)
+    open_record(job, mst_level_of_line(line));
+  if (kind == MST_LINE_PYTHON || kind == MST_LINE_FRAME)
     state->has_trace = state->is_in_trace = true;
-  return (mst_log_level)state->level;
+  if (kind == MST_LINE_PYTHON || kind == MST_LINE_FRAME || kind == MST_LINE_EXCEPTION)
+    state->is_in_python = kind == MST_LINE_PYTHON;
+  if (kind == MST_LINE_IN_TRACE || kind == MST_LINE_EXCEPTION)
+    state->is_in_trace = kind == MST_LINE_IN_TRACE;
+  return state->is_open ? (mst_log_level)state->level : MST_LEVEL_UNKNOWN;
 }
 
 static void
@@ -116,27 +147,21 @@ check_fields(const mst_scanner *scanner, const mst_scan_job *job, uint32_t field
   check(job->counts, MST_QUALITY_TRACE_ID, fields >> MST_FIELD_TRACE_ID & 1);
 }
 
-static mst_err
-take_json(const mst_scanner *scanner, const mst_scan_job *job, mst_line line, mst_log_level *ret_level, mst_errctx *ctx)
+static mst_log_level
+take_json(const mst_scanner *scanner, const mst_scan_job *job, mst_line line, bool is_part)
 {
-  mst_json_result result;
-  mst_err err = mst_json_parse(scanner->json, line, &result, ctx);
+  mst_json json = mst_json_read(scanner->names, line);
+  bool has_trace = json.fields >> MST_FIELD_TRACE & 1;
 
-  if (err != MST_OK)
-    return err;
-  if (scanner->format == MST_SCAN_DOCKER && result.is_valid && result.log_length > 0) {
-    mst_line inner = {result.log, result.log_length};
-    while (inner.length > 0 && (inner.at[inner.length - 1] == '\n' || inner.at[inner.length - 1] == '\r'))
-      inner.length--;
-    *ret_level = take_text(job, inner);
-    return MST_OK;
+  if (json.is_valid || !is_part) {
+    check(job->counts, MST_QUALITY_JSON, json.is_valid);
+    check_fields(scanner, job, json.is_valid ? json.fields : 0);
   }
-  check(job->counts, MST_QUALITY_JSON, result.is_valid);
-  check_fields(scanner, job, result.is_valid ? result.fields : 0);
-  open_record(job, result.level, result.fields >> MST_FIELD_TRACE & 1);
-  job->state->is_in_trace = false;
-  *ret_level = result.level;
-  return MST_OK;
+  if (is_error(json.level) && !has_trace && json.message.at)
+    has_trace = mst_text_has_trace(json.message.at, json.message.length);
+  open_record(job, json.level);
+  job->state->has_trace = has_trace;
+  return json.level;
 }
 
 /* A line that should be JSON and is text: it is a record that is not, unless it goes on with the one before it. */
@@ -183,26 +208,134 @@ is_valid_utf8(const char *text, size_t length)
   return true;
 }
 
-static mst_err
-take_line(mst_scanner *scanner, const mst_scan_job *job, mst_line line, mst_errctx *ctx)
+static bool
+is_ascii(const char *text, size_t length)
 {
-  mst_log_level level = MST_LEVEL_UNKNOWN;
-  mst_err err = MST_OK;
-  bool is_json = scanner->format == MST_SCAN_DOCKER;
+  uint64_t all = 0;
+  size_t at = 0;
+
+  for (; at + 32 <= length; at += 32) {
+    uint64_t words[4];
+    memcpy(words, text + at, sizeof words);
+    all |= words[0] | words[1] | words[2] | words[3];
+  }
+  for (; at < length; at++)
+    all |= (uint64_t)(unsigned char)text[at];
+  return (all & 0x8080808080808080ULL) == 0;
+}
+
+/* ---- lines ---- */
+
+static mst_log_level
+take_line(mst_scanner *scanner, const mst_scan_job *job, mst_line line)
+{
+  mst_scan_state *state = job->state;
+  size_t number = scanner->line_number++, blanks = 0;
+  bool is_part = scanner->parts && number < MST_PIECE_BYTES && (scanner->parts[number / 8] >> number % 8 & 1);
+  bool goes_on = state->is_part;
 
   job->counts->lines++;
-  if (!is_valid_utf8(line.at, line.length))
+  if (!scanner->is_ascii && !is_valid_utf8(line.at, line.length))
     job->counts->invalid_lines++;
-  if (scanner->format == MST_SCAN_AUTO || scanner->format == MST_SCAN_JSON)
-    is_json = line.length > 0 && line.at[0] == '{';
-  if (is_json)
-    err = take_json(scanner, job, line, &level, ctx);
-  else if (scanner->format == MST_SCAN_JSON || scanner->format == MST_SCAN_AUTO)
-    level = scanner->format == MST_SCAN_JSON ? take_other(scanner, job, line) : take_text(job, line);
+  state->is_part = is_part;
+  if (goes_on && state->is_open)
+    return (mst_log_level)state->level;
+  while (blanks < line.length && (line.at[blanks] == ' ' || line.at[blanks] == '\t'))
+    blanks++;
+  if (scanner->names && blanks < line.length && line.at[blanks] == '{' && (blanks == 0 || !state->is_open))
+    return take_json(scanner, job, line, is_part || job->is_cut);
+  return scanner->format == MST_SCAN_JSON ? take_other(scanner, job, line) : take_text(job, line);
+}
+
+/* What was screened: each line with the patterns that may fit it. */
+static void
+take_lines(mst_scanner *scanner, const mst_scan_job *job, const char *data, size_t size_bytes)
+{
+  mst_patterns *patterns = &scanner->patterns;
+  const char *at = data, *end = data + size_bytes;
+  size_t hit = 0;
+
+  scanner->is_ascii = scanner->has_lines && is_ascii(data, size_bytes);
+  while (at < end) {
+    const bool walks = scanner->has_lines || patterns->has_tried || job->state->key_lines > 0;
+    if (!walks) { /* from hit to hit */
+      if (hit == patterns->hit_count)
+        return;
+      at = data + (patterns->hits[hit] >> 8);
+    }
+    const char *newline = memchr(at, '\n', (size_t)(end - at));
+    const mst_line line = {at, (size_t)((newline ? newline : end) - at)};
+    mst_log_level level = scanner->has_lines ? take_line(scanner, job, line) : MST_LEVEL_UNKNOWN;
+    if (job->state->key_lines > 0)
+      mst_patterns_follow_key(patterns, job, line);
+    uint64_t bits[MST_PATTERN_WORDS];
+    memcpy(bits, patterns->tried, sizeof bits);
+    bool has_any = patterns->has_tried;
+    for (; hit < patterns->hit_count && data + (patterns->hits[hit] >> 8) == at; hit++) {
+      bits[(patterns->hits[hit] & 0xff) / 64] |= 1ULL << (patterns->hits[hit] & 63);
+      has_any = true;
+    }
+    if (has_any)
+      mst_patterns_match(patterns, job, bits, line, level);
+    at = newline ? newline + 1 : end;
+  }
+}
+
+/* ---- pieces ---- */
+
+static mst_err
+take_piece(mst_scanner *scanner, const mst_scan_job *job, const char *data, size_t size_bytes, mst_errctx *ctx)
+{
+  mst_err err = mst_patterns_screen(&scanner->patterns, data, size_bytes, ctx);
+
+  if (err == MST_OK)
+    take_lines(scanner, job, data, size_bytes);
+  if (err != MST_ELIMIT)
+    return err;
+  /* Too many hits for one screening: by halves. One line never has too many. */
+  const char *middle = memchr(data + size_bytes / 2, '\n', size_bytes - size_bytes / 2);
+  if (!middle || middle + 1 == data + size_bytes)
+    middle = memrchr(data, '\n', size_bytes / 2);
+  if (!middle)
+    return mst_fail(ctx, MST_EIO, "a line of a log gave too many hits");
+  size_t first = (size_t)(middle + 1 - data);
+  err = take_piece(scanner, job, data, first, ctx);
+  return err == MST_OK ? take_piece(scanner, job, data + first, size_bytes - first, ctx) : err;
+}
+
+/* Without the carriage returns at the ends of lines: $ means the same in both kinds of files. */
+static mst_err
+strip(mst_buf *text, const char *data, size_t size_bytes, mst_errctx *ctx)
+{
+  const char *at = data, *end = data + size_bytes;
+
+  mst_buf_reset(text);
+  while (at < end) {
+    const char *ret = memchr(at, '\r', (size_t)(end - at)), *stop = ret ? ret : end;
+    bool is_end = ret && (ret + 1 == end || ret[1] == '\n');
+    mst_buf_append(text, at, (size_t)(stop - at) + (ret && !is_end));
+    at = ret ? ret + 1 : end;
+  }
+  return mst_buf_check(text, "lines of a log without carriage returns", ctx);
+}
+
+static mst_err
+scan_piece(mst_scanner *scanner, const mst_scan_job *job, const char *data, size_t size_bytes, mst_errctx *ctx)
+{
+  mst_buf *text = &scanner->text;
+  mst_err err = MST_OK;
+
+  scanner->line_number = 0;
+  if (scanner->format == MST_SCAN_DOCKER)
+    err = mst_scanner_unwrap(scanner, data, size_bytes, ctx);
+  else if (memchr(data, '\r', size_bytes))
+    err = strip(text, data, size_bytes, ctx);
   else
-    level = take_text(job, line);
-  if (err == MST_OK && scanner->patterns.tried > 0)
-    mst_patterns_try(&scanner->patterns, job, line, level);
+    return take_piece(scanner, job, data, size_bytes, ctx);
+  if (err == MST_OK && text->size_bytes > 0)
+    err = take_piece(scanner, job, (const char *)text->data, text->size_bytes, ctx);
+  if (text->capacity_bytes > MST_KEPT_BYTES)
+    mst_buf_done(text);
   return err;
 }
 
@@ -210,20 +343,17 @@ mst_err
 mst_scanner_scan(mst_scanner *scanner, const mst_scan_job *job, const char *data, size_t size_bytes, mst_errctx *ctx)
 {
   const char *at = data, *end = data + size_bytes;
-  mst_err err = mst_patterns_scan(&scanner->patterns, job, data, size_bytes, ctx);
+  mst_err err = MST_OK;
 
-  if (!scanner->has_lines && scanner->patterns.tried == 0)
-    return err;
   while (err == MST_OK && at < end) {
-    const char *newline = memchr(at, '\n', (size_t)(end - at)), *stop = newline ? newline : end;
-    mst_line line = {at, (size_t)(stop - at)};
-    if (line.length > 0 && line.at[line.length - 1] == '\r')
-      line.length--;
-    if (scanner->has_lines)
-      err = take_line(scanner, job, line, ctx);
-    else
-      mst_patterns_try(&scanner->patterns, job, line, MST_LEVEL_UNKNOWN);
-    at = newline ? newline + 1 : end;
+    size_t left = (size_t)(end - at);
+    const char *newline = left > MST_PIECE_BYTES ? memrchr(at, '\n', MST_PIECE_BYTES) : NULL;
+    if (!newline && left > MST_PIECE_BYTES)
+      newline = memchr(at + MST_PIECE_BYTES, '\n', left - MST_PIECE_BYTES);
+    const char *stop = newline ? newline + 1 : end;
+    size_t piece = (size_t)(stop - at);
+    err = scan_piece(scanner, job, at, piece < MST_LINE_MAX_BYTES ? piece : MST_LINE_MAX_BYTES, ctx);
+    at = stop;
   }
   return err;
 }
@@ -233,4 +363,6 @@ mst_scanner_finish(mst_scanner *scanner, const mst_scan_job *job)
 {
   (void)scanner;
   close_record(job);
+  job->state->is_part = false;
+  job->state->key_lines = 0;
 }

@@ -1,229 +1,110 @@
-/* What secrets and personal data look like. The patterns are such as Hyperscan and PCRE2 both take; a hit that is confirmed counts.
+/* What secrets and personal data look like. Special patterns stand before general ones: a text counts once, for the first that fits.
  * Prefixes and lengths: the providers' own pages, and the rules of gitleaks and trufflehog, November 2026. */
-#include <ctype.h>
-#include <math.h>
 #include <string.h>
 
 #include "scan_state.h"
 
-/* What stands in the place of a secret that was taken out. */
-static bool
-is_masked(const char *text, size_t length)
-{
-  static const char *const words[] = {"redacted", "filtered", "masked",    "hidden",  "removed",  "secret",      "null",  "none",
-                                      "true",     "false",    "undefined", "example", "changeme", "placeholder", "empty", "string"};
-  size_t same = 1;
+/* Where a word ends, in a line in which quotes may be written as \". */
+#define KEY_END "\\\\?[\"']?\\s{0,4}[:=]\\s{0,4}\\\\?[\"']?"
+#define PLAIN   "[^\\s\"',;&(){}\\\\<>|]"
 
-  while (same < length && text[same] == text[0])
-    same++;
-  if (length == 0 || same == length) /* ****, xxxx */
-    return true;
-  if (memmem(text, length, "***", 3) || memmem(text, length, "...", 3) || memmem(text, length, "xxxx", 4) ||
-      memmem(text, length, "XXXX", 4))
-    return true;
-  if (strchr("<[{($%", text[0])) /* <token>, [FILTERED], {{ token }}, ${TOKEN}, %s */
-    return true;
-  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-    if (length >= strlen(words[i]) && strncasecmp(text, words[i], strlen(words[i])) == 0)
-      return true;
-  return false;
-}
-
-static bool
-is_not_masked(const char *text, size_t length)
-{
-  return !is_masked(text, length);
-}
-
-/* Bits for each byte, by how often each occurs: words have little. Source: Shannon 1948. */
-static double
-entropy(const char *text, size_t length)
-{
-  unsigned counts[256] = {0};
-  double bits = 0;
-
-  for (size_t i = 0; i < length; i++)
-    counts[(unsigned char)text[i]]++;
-  for (size_t i = 0; i < 256; i++)
-    if (counts[i])
-      bits -= (double)counts[i] / (double)length * log2((double)counts[i] / (double)length);
-  return bits;
-}
-
-static bool
-is_random(const char *text, size_t length)
-{
-  static const double least_bits = 3.0; /* 16 and more random characters of base 64 have 3.6, words 2.8 */
-
-  return !is_masked(text, length) && entropy(text, length) >= least_bits;
-}
-
-/* 40 characters of base 64 with all of their kinds: a hex digest of SHA-1 has none of capitals. */
-static bool
-is_aws_secret(const char *text, size_t length)
-{
-  bool has_upper = false, has_lower = false, has_digit = false;
-
-  for (size_t i = 0; i < length; i++) {
-    has_upper = has_upper || isupper((unsigned char)text[i]);
-    has_lower = has_lower || islower((unsigned char)text[i]);
-    has_digit = has_digit || isdigit((unsigned char)text[i]);
-  }
-  return has_upper && has_lower && has_digit && is_random(text, length);
-}
-
-/* ISO/IEC 7812-1 annex B, and lengths by issuer: Visa 13, 16, 19; Mastercard, JCB, Discover 16; American Express 15; Diners 14. */
-static bool
-is_card(const char *text, size_t length)
-{
-  int digits[20], count = 0, sum = 0;
-  bool is_varied = false;
-
-  for (size_t i = 0; i < length; i++) {
-    if (!isdigit((unsigned char)text[i]))
-      continue;
-    if (count == 19)
-      return false;
-    digits[count++] = text[i] - '0';
-    is_varied = is_varied || digits[count - 1] != digits[0];
-  }
-  if (count < 13 || !is_varied)
-    return false;
-  for (int i = 0; i < count; i++) {
-    int digit = digits[count - 1 - i];
-    digit = i % 2 ? (digit * 2 > 9 ? digit * 2 - 9 : digit * 2) : digit;
-    sum += digit;
-  }
-  int two = digits[0] * 10 + digits[1];
-  bool is_length = digits[0] == 4           ? count == 13 || count == 16 || count == 19
-                   : two == 34 || two == 37 ? count == 15
-                   : two == 36 || two == 38 ? count == 14
-                                            : count == 16;
-  return is_length && sum % 10 == 0;
-}
-
-/* E.164: seven to fifteen digits, of which not all are the same. */
-static bool
-is_phone(const char *text, size_t length)
-{
-  int digits = 0;
-  char first = 0;
-  bool is_varied = false;
-
-  for (size_t i = 0; i < length; i++) {
-    if (!isdigit((unsigned char)text[i]))
-      continue;
-    is_varied = is_varied || (digits > 0 && text[i] != first);
-    first = digits++ ? first : text[i];
-  }
-  return digits >= 7 && digits <= 15 && is_varied;
-}
-
-/* No mail addresses: names of hosts that services log (git@host), and what documentation is made of (RFC 2606). */
-static bool
-is_mail(const char *text, size_t length)
-{
-  static const char *const hosts[] = {"@example.com", "@example.org", "@example.net", "@localhost", ".example",
-                                      ".invalid",     ".test",        ".local",       ".png",       ".js"};
-
-  for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
-    size_t ending = strlen(hosts[i]);
-    if (length >= ending && strncasecmp(text + length - ending, hosts[i], ending) == 0)
-      return false;
-  }
-  return !is_masked(text, length) && !(length > 4 && memcmp(text, "git@", 4) == 0);
-}
-
-/* What stands behind "password=": not a word. */
-static bool
-is_password(const char *text, size_t length)
-{
-  static const double least_bits = 3.3;
-  bool has_digit = false, has_letter = false;
-
-  for (size_t i = 0; i < length; i++) {
-    has_digit = has_digit || isdigit((unsigned char)text[i]);
-    has_letter = has_letter || isalpha((unsigned char)text[i]);
-  }
-  return !is_masked(text, length) && ((has_digit && has_letter) || entropy(text, length) >= least_bits);
-}
-
-/* ISO 13616: the remainder of the number, with its first four characters behind the rest and letters as 10 to 35, by 97 is 1. */
-static bool
-is_iban(const char *text, size_t length)
-{
-  char plain[40];
-  size_t count = 0;
-  unsigned rest = 0;
-
-  for (size_t i = 0; i < length; i++)
-    if (text[i] != ' ' && count < sizeof plain)
-      plain[count++] = text[i];
-  if (count < 15 || count > 34)
-    return false;
-  for (size_t i = 0; i < count; i++) {
-    char c = plain[(i + 4) % count];
-    rest = isdigit((unsigned char)c) ? (rest * 10 + (unsigned)(c - '0')) % 97
-                                     : (rest * 100 + (unsigned)(toupper((unsigned char)c) - 'A' + 10)) % 97;
-  }
-  return rest == 1;
-}
-
-/* What the Social Security Administration never gives: 000, 666, 900 and above; 00; 0000. */
-static bool
-is_ssn(const char *text, size_t length)
-{
-  (void)length;
-  return memcmp(text, "000", 3) != 0 && memcmp(text, "666", 3) != 0 && text[0] != '9' && memcmp(text + 4, "00", 2) != 0 &&
-         memcmp(text + 7, "0000", 4) != 0;
-}
-
-#define SECRET(name, pattern, confirm)                                                                                                     \
-  {                                                                                                                                        \
-    name, true, pattern, false, confirm                                                                                                    \
-  }
-#define PERSONAL(name, pattern, confirm)                                                                                                   \
-  {                                                                                                                                        \
-    name, false, pattern, false, confirm                                                                                                   \
-  }
+#define SECRET(id, text, check) .name = (id), .is_secret = true, .pattern = (text), .confirm = (check)
 
 const mst_secret_pattern mst_secret_patterns[] = {
-    SECRET("anthropic-api-key", "\\bsk-ant-[A-Za-z0-9_-]{20,}", is_random),
-    SECRET("openai-api-key", "\\bsk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_]{20,}", is_random),
-    SECRET("aws-access-key-id", "\\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\\b", is_random),
-    {"aws-secret-access-key", true, "aws.{0,20}secret.{0,20}[\"'=: ]([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+]|$)", true, is_aws_secret},
-    SECRET("google-api-key", "\\bAIza[0-9A-Za-z_-]{35}", is_random),
-    SECRET("google-oauth-token", "\\bya29\\.[0-9A-Za-z_-]{20,}", is_random),
-    SECRET("github-token", "\\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{60,})", is_random),
-    SECRET("gitlab-token", "\\bglpat-[A-Za-z0-9_-]{20}", is_random),
-    SECRET("slack-token", "\\bxox[abeoprs]-[A-Za-z0-9-]{20,}", is_random),
-    SECRET("slack-webhook", "hooks\\.slack\\.com/services/T[A-Za-z0-9_]{6,}/B[A-Za-z0-9_]{6,}/([A-Za-z0-9_]{20,})", is_random),
-    SECRET("stripe-key", "\\b[sr]k_live_[0-9A-Za-z]{16,}", is_random),
-    SECRET("twilio-key", "\\bSK[0-9a-f]{32}\\b", is_random),
-    SECRET("sendgrid-key", "\\bSG\\.[A-Za-z0-9_-]{22}\\.[A-Za-z0-9_-]{43}", is_random),
-    SECRET("npm-token", "\\bnpm_[A-Za-z0-9]{36}", is_random),
-    SECRET("pypi-token", "\\bpypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,}", is_random),
-    SECRET("huggingface-token", "\\bhf_[A-Za-z0-9]{30,}", is_random),
-    SECRET("azure-storage-key", "AccountKey=([A-Za-z0-9+/]{86}==)", is_random),
-    SECRET("jwt", "\\beyJ[A-Za-z0-9_-]{10,}\\.eyJ[A-Za-z0-9_-]{10,}\\.[A-Za-z0-9_-]{10,}", is_random),
-    {"bearer-token", true, "\\bbearer\\s+([A-Za-z0-9._~+/-]{16,}=*)", true, is_random},
-    {"basic-credentials", true, "\\bauthorization[\"']?\\s*[:=]\\s*[\"']?basic\\s+([A-Za-z0-9+/]{8,}=*)", true, is_not_masked},
-    SECRET("private-key", "-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----", NULL),
-    SECRET("url-password", "\\b[a-z][a-z0-9+.-]+://[^\\s/:@\"']+:([^\\s/@\"']{3,})@[A-Za-z0-9_.-]", is_not_masked),
-    {"assigned-secret", true,
-     "(?:password|passwd|pwd|secret|api[_-]?key|access[_-]?key|auth[_-]?token|access[_-]?token|client[_-]?secret|private[_-]?key)[\"']?\\s*"
-     "[:=]\\s*[\"']?([^\\s\"',;}]{8,})",
-     true, is_password},
-    PERSONAL("card-number", "\\b[3-6][0-9](?:[ -]?[0-9]){11,17}\\b", is_card),
-    PERSONAL("mail-address", "[A-Za-z0-9][A-Za-z0-9._%+-]*@[A-Za-z0-9-]+(?:\\.[A-Za-z0-9-]+)*\\.[A-Za-z]{2,}\\b", is_mail),
-    PERSONAL("phone-number", "(?:^|[^0-9A-Za-z.+-])(\\+[1-9][0-9 ().-]{6,18}[0-9])(?:[^0-9A-Za-z-]|$)", is_phone),
-    PERSONAL("us-phone-number",
-             "(?:^|[^0-9A-Za-z.-])(\\([2-9][0-9]{2}\\) ?[2-9][0-9]{2}-[0-9]{4}|[2-9][0-9]{2}-[2-9][0-9]{2}-[0-9]{4})(?:[^0-9A-Za-z-]|$)",
-             is_phone),
-    PERSONAL("iban", "\\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\\b", is_iban),
-    PERSONAL("us-ssn", "(?:^|[^0-9A-Za-z-])([0-9]{3}-[0-9]{2}-[0-9]{4})(?:[^0-9A-Za-z-]|$)", is_ssn),
+    {SECRET("private-key", "-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----", NULL), .is_key = true},
+    {SECRET("anthropic-api-key", "\\bsk-ant-[A-Za-z0-9_-]{20,}", mst_confirm_random)},
+    {SECRET("openrouter-api-key", "\\bsk-or-v1-[0-9a-f]{64}", mst_confirm_random)},
+    {SECRET("langfuse-secret-key", "\\bsk-lf-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", mst_confirm_random)},
+    {SECRET("openai-api-key", "\\bsk-(?:(?:proj|svcacct|admin)-[A-Za-z0-9_-]{20,}|[A-Za-z0-9]{20,})", mst_confirm_token)},
+    {SECRET("groq-api-key", "\\bgsk_[A-Za-z0-9]{40,}", mst_confirm_random)},
+    {SECRET("xai-api-key", "\\bxai-[A-Za-z0-9]{60,}", mst_confirm_random)},
+    {SECRET("perplexity-api-key", "\\bpplx-[A-Za-z0-9]{40,}", mst_confirm_random)},
+    {SECRET("replicate-api-token", "\\br8_[A-Za-z0-9]{37}", mst_confirm_random)},
+    {SECRET("langsmith-api-key", "\\blsv2_(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}", mst_confirm_random)},
+    {SECRET("pinecone-api-key", "\\bpcsk_[A-Za-z0-9]{5,8}_[A-Za-z0-9]{50,}", mst_confirm_random)},
+    {SECRET("aws-access-key-id", "\\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\\b", mst_confirm_random)},
+    {SECRET("aws-secret-access-key", "aws.{0,20}secret.{0,20}[\"'=: ]([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+]|$)", mst_confirm_aws_secret),
+     .ignore_case = true},
+    {SECRET("google-api-key", "\\bAIza[0-9A-Za-z_-]{35}", mst_confirm_random)},
+    {SECRET("google-oauth-token", "\\bya29\\.[0-9A-Za-z_-]{20,}", mst_confirm_random)},
+    {SECRET("google-oauth-secret", "\\bGOCSPX-[0-9A-Za-z_-]{28}", mst_confirm_random)},
+    {SECRET("azure-storage-key", "AccountKey=([A-Za-z0-9+/]{86}==)", mst_confirm_random)},
+    {SECRET("azure-shared-key", "SharedAccessKey=([A-Za-z0-9+/]{43}=)", mst_confirm_random)},
+    {SECRET("azure-client-secret", "\\b[A-Za-z0-9_]{3}[0-9]Q~[A-Za-z0-9_.~-]{31,34}", mst_confirm_random)},
+    {SECRET("github-token", "\\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{60,})", mst_confirm_random)},
+    {SECRET("gitlab-token", "\\bgl(?:pat|dt|rt|ptt|cbt|oas)-[A-Za-z0-9_.-]{20,}", mst_confirm_random)},
+    {SECRET("slack-token", "\\bxox[abeoprs]-[A-Za-z0-9-]{20,}", mst_confirm_random)},
+    {SECRET("slack-app-token", "\\bxapp-[0-9]-[A-Z0-9]{8,}-[0-9]{8,}-[a-f0-9]{30,}", mst_confirm_random)},
+    {SECRET("slack-webhook", "hooks\\.slack\\.com/services/T[A-Za-z0-9_]{6,}/B[A-Za-z0-9_]{6,}/([A-Za-z0-9_]{20,})", mst_confirm_random)},
+    {SECRET("discord-webhook", "discord(?:app)?\\.com/api/webhooks/[0-9]{16,20}/([A-Za-z0-9_-]{60,})", mst_confirm_random)},
+    {SECRET("telegram-bot-token", "\\b[0-9]{8,10}:AA[A-Za-z0-9_-]{33}\\b", mst_confirm_random)},
+    {SECRET("stripe-key", "\\b[sr]k_live_[0-9A-Za-z]{16,}", mst_confirm_random)},
+    {SECRET("stripe-webhook-secret", "\\bwhsec_[0-9A-Za-z+/]{24,}", mst_confirm_random)},
+    {SECRET("twilio-key", "\\bSK[0-9a-f]{32}\\b", mst_confirm_random)},
+    {SECRET("sendgrid-key", "\\bSG\\.[A-Za-z0-9_-]{22}\\.[A-Za-z0-9_-]{43}", mst_confirm_random)},
+    {SECRET("mailgun-key", "\\bkey-[0-9a-f]{32}\\b", mst_confirm_random)},
+    {SECRET("npm-token", "\\bnpm_[A-Za-z0-9]{36}", mst_confirm_random)},
+    {SECRET("pypi-token", "\\bpypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,}", mst_confirm_random)},
+    {SECRET("docker-hub-token", "\\bdckr_pat_[A-Za-z0-9_-]{27}", mst_confirm_random)},
+    {SECRET("huggingface-token", "\\bhf_[A-Za-z0-9]{30,}", mst_confirm_random)},
+    {SECRET("vault-token", "\\bhv[sbr]\\.[A-Za-z0-9_-]{24,}", mst_confirm_random)},
+    {SECRET("digitalocean-token", "\\bdo[oprt]_v1_[a-f0-9]{64}", mst_confirm_random)},
+    {SECRET("databricks-token", "\\bdapi[a-f0-9]{32}", mst_confirm_random)},
+    {SECRET("shopify-token", "\\bshp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}", mst_confirm_random)},
+    {SECRET("age-secret-key", "AGE-SECRET-KEY-1[0-9A-Z]{58}", mst_confirm_random)},
+    {SECRET("jwt", "\\beyJ[A-Za-z0-9_-]{10,}\\.eyJ[A-Za-z0-9_-]{10,}\\.[A-Za-z0-9_-]{10,}", mst_confirm_random)},
+    {SECRET("bearer-token", "\\bbearer\\s+([A-Za-z0-9._~+/-]{16,}=*)", mst_confirm_token), .ignore_case = true},
+    {SECRET("basic-credentials", "\\bauthorization" KEY_END "basic\\s+([A-Za-z0-9+/]{8,}=*)", mst_confirm_unmasked), .ignore_case = true},
+    {SECRET("url-password", "\\b[a-z][a-z0-9+.-]{1,30}://[^\\s/:@\"'\\\\]{0,100}:([^\\s/@\"'\\\\]{3,100})@[A-Za-z0-9_.\\[-]",
+            mst_confirm_unmasked)},
+    {SECRET("assigned-password", "(?:password|passwd|pwd|passphrase)" KEY_END "(" PLAIN "{6,200})", mst_confirm_password),
+     .ignore_case = true},
+    {SECRET("assigned-secret",
+            "(?:secret|api[_-]?key|apikey|(?:access|account|auth|private|secret|signing|encryption)[_-]?key|(?:auth|access|refresh|bearer|"
+            "session|api)"
+            "[_-]?token|client[_-]?secret|(?:^|[^a-z0-9_-])token)" KEY_END "(" PLAIN "{12,500})",
+            mst_confirm_token),
+     .ignore_case = true},
+    {.name = "card-number",
+     .screen = MST_SCREEN_CARD,
+     .pattern = "(?<![\\w.])(?<![0-9]-)([2-6][0-9]{12,18}|[2-6][0-9]{3}([ -])[0-9]{4}\\2[0-9]{4}\\2[0-9]{1,7}|3[0-9]{3}([ "
+                "-])[0-9]{6}\\3[0-9]{4,5})"
+                "(?![\\w]|[.-][0-9])",
+     .confirm = mst_confirm_card},
+    {.name = "mail-address",
+     .screen = MST_SCREEN_MAIL,
+     /* What stands before the host of a URL is no mail address: it is stepped over. */
+     .pattern =
+         "://[^\\s/@\"'<>]*@(*SKIP)(*FAIL)|(?<![A-Za-z0-9._%+-])[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9][A-Za-z0-9-]{0,62}\\.){1,8}"
+         "[A-Za-z]{2,24}\\b",
+     .confirm = mst_confirm_mail},
+    {.name = "phone-number",
+     .pattern = "(?:^|[^0-9A-Za-z.+-])(\\+[1-9][0-9 ().-]{6,18}[0-9])(?:[^0-9A-Za-z-]|$)",
+     .confirm = mst_confirm_phone},
+    {.name = "phone-field",
+     .ignore_case = true,
+     .pattern = "(?:phone|mobile|telephone|fax)(?:[_-]?(?:number|no))?" KEY_END "(\\+?[0-9(][0-9 ()./-]{5,20}[0-9])(?:[^0-9A-Za-z-]|$)",
+     .confirm = mst_confirm_phone_field},
+    {.name = "us-phone-number",
+     .pattern = "(?:^|[^0-9A-Za-z.-])(\\([2-9][0-9]{2}\\) ?[2-9][0-9]{2}-[0-9]{4}|[2-9][0-9]{2}-[2-9][0-9]{2}-[0-9]{4})(?:[^0-9A-Za-z-]|$)",
+     .confirm = mst_confirm_phone_field},
+    {.name = "iban",
+     .screen = MST_SCREEN_IBAN,
+     .pattern = "\\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\\b",
+     .confirm = mst_confirm_iban},
+    {.name = "us-ssn",
+     .screen = MST_SCREEN_SSN,
+     .pattern = "(?<![0-9A-Za-z-])[0-9]{3}-[0-9]{2}-[0-9]{4}(?![0-9A-Za-z-])",
+     .confirm = mst_confirm_ssn},
 };
 const size_t mst_secret_pattern_count = sizeof mst_secret_patterns / sizeof mst_secret_patterns[0];
+_Static_assert(sizeof mst_secret_patterns / sizeof mst_secret_patterns[0] <= MST_SCAN_PATTERNS_MAX, "each has a count");
+
+const char *
+mst_scan_pattern_at(size_t number)
+{
+  return number < mst_secret_pattern_count ? mst_secret_patterns[number].name : NULL;
+}
 
 const char *
 mst_scan_pattern_name(const char *name)

@@ -67,7 +67,9 @@ Test(level, text_line__by_what_stands_where_levels_stand)
       {"time=\"2026-11-23T05:17:33Z\" level=warning msg=\"slow\"", MST_LEVEL_WARN},
       {"ts=2026 lvl=info msg=x", MST_LEVEL_INFO},
       {"2026/11/23 05:17:33 [error] 31#31: *1 open() failed", MST_LEVEL_ERROR},
-      {"<3>kernel thing", MST_LEVEL_UNKNOWN},
+      {"<3>kernel thing", MST_LEVEL_ERROR}, /* RFC 5424, and what systemd takes from programs */
+      {"<14>1 2026-11-23T05:17:33Z web-1 app - - - started", MST_LEVEL_INFO},
+      {"<999>none", MST_LEVEL_UNKNOWN},
       {"no error was found", MST_LEVEL_UNKNOWN},
       {"User pressed the ERROR button", MST_LEVEL_UNKNOWN},
       {"2026-11-23 05:17:33 the word ERROR in a message", MST_LEVEL_UNKNOWN},

@@ -84,9 +84,10 @@ Test(secrets, each_kind__is_found)
       {SPLIT("eyJhbGciOiJIUzI1NiJ9.", "eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"), "jwt", 0},
       {"Authorization: Bearer " SPLIT("a1B2c3D4", "e5F6g7H8i9J0"), "bearer-token", 0},
       {"{\"authorization\": \"Basic " SPLIT("dXNlcjpw", "YXNzd29yZA==") "\"}", "basic-credentials", 0},
-      {SPLIT("-----BEGIN RSA ", "PRIVATE KEY-----"), "private-key", 0},
+      {SPLIT("-----BEGIN RSA ", "PRIVATE KEY-----\\nMIIEowIBAAKCAQEAx4UbaDzY5xjW6hc9jwN0mX33XpTDVW5sVq\\n"), "private-key", 0},
+      {SPLIT("-----BEGIN ", "PRIVATE KEY-----\nMIIEowIBAAKCAQEAx4UbaDzY5xjW6hc9jwN0mX33XpTDVW5sVq\n"), "private-key", 0},
       {"mongodb://app:" SPLIT("Tr0ub4", "dor3") "@db-1:27017/x", "url-password", 0},
-      {"password=" SPLIT("Tr0ub4dor", "&3xyz9"), "assigned-secret", 0},
+      {"password=" SPLIT("Tr0ub4dor", "&3xyz9"), "assigned-password", 0},
       {"{\"api_key\": \"" SPLIT("q7R8s9T0", "u1V2w3X4") "\"}", "assigned-secret", 0},
       {"paid with 4111 1111 1111 1111", "card-number", 1},
       {"paid with 5500-0055-5555-5559", "card-number", 1},
@@ -129,6 +130,7 @@ Test(secrets, what_only_looks_like_one__is_not)
       "latency_ms=123456789 bytes=9876543210 rows=5500005555555559999",
       "2026-11-23 05:17:33 +0000 GET /api/v1/users/123456789 200",
       "-----BEGIN PUBLIC KEY-----",
+      "expected -----BEGIN RSA PRIVATE KEY----- at the beginning of the file",
       "skip sk-test and task-runner-with-a-long-name-of-words",
   };
 

@@ -13,6 +13,7 @@ typedef struct mst_scanner mst_scanner;
 
 enum {
   MST_SCAN_RULES_MAX = 64,
+  MST_SCAN_PATTERNS_MAX = 64,      /* kinds of secrets and personal data that are known */
   MST_SCAN_NAMES_MAX = 24,         /* of one field */
   MST_SCAN_STATE_BYTES = 16,       /* of an encoded mst_scan_state */
   MST_SCAN_PRINT_BYTES = 8,        /* of a fingerprint: equal secrets can be told, and 2^32 of them without a collision */
@@ -30,6 +31,8 @@ typedef enum mst_log_level {
   MST_LEVELS,
 } mst_log_level;
 
+/* AUTO: a line that begins with { is JSON, others are text. JSON: each line should be JSON. DOCKER: lines of Docker's json-file driver;
+ * what they wrap is looked at as AUTO. */
 typedef enum mst_scan_format { MST_SCAN_AUTO, MST_SCAN_JSON, MST_SCAN_TEXT, MST_SCAN_DOCKER } mst_scan_format;
 typedef enum mst_scan_field {
   MST_FIELD_TIMESTAMP,
@@ -48,7 +51,7 @@ typedef enum mst_scan_quality {
 } mst_scan_quality;
 
 typedef struct mst_scan_rule {
-  const char *name, *pattern; /* PCRE2; borrowed for the call */
+  const char *name, *pattern; /* PCRE2; borrowed for the call. Looked for in each line by itself, without its newline */
   uint32_t levels;            /* bits of mst_log_level; 0: any */
   bool ignore_case;
 } mst_scan_rule;
@@ -60,31 +63,37 @@ typedef struct mst_scan_setup {
   const char *const *names[MST_SCAN_FIELDS]; /* looked for before the usual ones; NULL-terminated, or NULL. Borrowed for the call */
   uint32_t required;                         /* bits of mst_scan_field */
   bool secrets, pii;
-  bool no_lines;                  /* rules and secrets only: levels, records and qualities are not counted */
+  bool no_lines;                  /* rules and secrets only: levels, records and qualities are not counted; every level is UNKNOWN */
   bool no_hyperscan;              /* PCRE2 alone, as where there is no Hyperscan */
   const uint8_t *fingerprint_key; /* 32 bytes; copied */
 } mst_scan_setup;
 
-/* MST_EMALFORMED: a pattern is wrong; the text names the rule, the place and the reason. */
+/* MST_EMALFORMED: a pattern is wrong; the text names the rule, the place and the reason. MST_ELIMIT: too many rules. */
 mst_err mst_scanner_create(const mst_scan_setup *setup, mst_scanner **ret_scanner, mst_errctx *ctx) MST_MUST_USE;
 void mst_scanner_destroy(mst_scanner *scanner);
 
-/* The record that is open at the end of what was scanned of one file. Zero: none is. */
+/* What is open at the end of what was scanned of one file. Zero: nothing is. */
 typedef struct mst_scan_state {
-  bool is_open, has_trace, is_in_trace, is_in_key;
-  uint8_t level;
+  bool is_open;      /* a record */
+  bool has_trace;    /* which has frames of a stack trace */
+  bool is_in_trace;  /* and whose last line was one of a stack trace */
+  bool is_in_python; /* one of Python, whose exception stands behind it */
+  bool is_part;      /* the last line was a part of one that Docker split */
+  uint8_t level;     /* of the record */
+  uint8_t key_lines; /* in how many more lines the bytes of a private key are looked for; 0: none was begun */
 } mst_scan_state;
 void mst_scan_state_encode(const mst_scan_state *state, uint8_t ret_bytes[static MST_SCAN_STATE_BYTES]);
-/* Bytes that are none of its own give a state without an open record. */
+/* Bytes that are none of its own give a state in which nothing is open. */
 void mst_scan_state_decode(const uint8_t bytes[static MST_SCAN_STATE_BYTES], mst_scan_state *ret_state);
 
-/* Cumulative. Rules count lines that fit, each line once for a rule, at the level of the line's record. */
+/* Cumulative. Rules count lines that fit, each line once for a rule, at the level of the line's record. Secrets count each place. */
 typedef struct mst_scan_counts {
   uint64_t lines, records, invalid_lines;
   uint64_t levels[MST_LEVELS];
   uint64_t rules[MST_SCAN_RULES_MAX];
   uint64_t rule_errors; /* lines on which a pattern took too long: they do not count as fitting */
   uint64_t secrets, pii;
+  uint64_t patterns[MST_SCAN_PATTERNS_MAX]; /* secrets and pii by kind, in the order of mst_scan_pattern_at */
   uint64_t checked[MST_SCAN_QUALITIES], passed[MST_SCAN_QUALITIES];
 } mst_scan_counts;
 
@@ -96,15 +105,19 @@ typedef struct mst_scan_find {
 
 /* The static name of a pattern of that name; NULL when there is none. */
 const char *mst_scan_pattern_name(const char *name);
+/* The name of the pattern of that number; NULL after the last. */
+const char *mst_scan_pattern_at(size_t number);
 
 typedef struct mst_scan_job {
   mst_scan_state *state;
   mst_scan_counts *counts;
-  void (*found)(void *arg, const mst_scan_find *find); /* for each secret; may be NULL */
+  void (*found)(void *arg, const mst_scan_find *find); /* for each secret; may be NULL. Must not call the scanner */
   void *arg;
+  bool is_cut; /* data is one line, of which the end is missing: whether it is JSON cannot be told, and is not counted */
 } mst_scan_job;
 
-/* data: whole lines, the last of which may lack its newline. Nothing in them is an error. MST_ENOMEM. */
+/* data: whole lines, the last of which may lack its newline. Nothing in them is an error. Where a file is cut into calls makes no
+ * difference. MST_ENOMEM: some of it may have been counted. */
 mst_err mst_scanner_scan(mst_scanner *scanner, const mst_scan_job *job, const char *data, size_t size_bytes, mst_errctx *ctx) MST_MUST_USE;
 /* The file is over: so is its open record. */
 void mst_scanner_finish(mst_scanner *scanner, const mst_scan_job *job);

@@ -10,7 +10,7 @@ packages=(
   ccache clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14
   libcriterion-dev iproute2 iptables procps sqlite3
   prometheus-node-exporter collectd-core
-  python3 python3-venv git curl systemd
+  python3 python3-venv git curl systemd systemd-journal-remote
 )
 missing=()
 for package in "${packages[@]}"; do

@@ -82,6 +82,8 @@ close_record(const mst_scan_job *job)
 static void
 open_record(const mst_scan_job *job, mst_log_level level, bool has_trace)
 {
+  if (level == MST_LEVEL_UNKNOWN && job->is_entry)
+    level = job->entry_level;
   close_record(job);
   *job->state = (mst_scan_state){.is_open = true, .has_trace = has_trace, .is_in_trace = has_trace, .level = (uint8_t)level};
   job->counts->records++;
@@ -90,7 +92,7 @@ open_record(const mst_scan_job *job, mst_log_level level, bool has_trace)
 
 /* The level of the record that the line belongs to. */
 static mst_log_level
-take_text(const mst_scan_job *job, mst_line line)
+take_text(const mst_scanner *scanner, const mst_scan_job *job, mst_line line)
 {
   static const char traceback[] = "Traceback (most recent call last)";
   mst_continuation kind = mst_line_continues(line, job->state);
@@ -98,10 +100,10 @@ take_text(const mst_scan_job *job, mst_line line)
   bool is_traceback = line.length >= sizeof traceback - 1 && memcmp(line.at, traceback, sizeof traceback - 1) == 0;
 
   /* One that belongs to no error is an error by itself: nobody caught it. */
-  if (is_traceback &&
+  if (is_traceback && !scanner->is_inside &&
       (!state->is_open || (state->level != MST_LEVEL_ERROR && state->level != MST_LEVEL_FATAL && state->level != MST_LEVEL_WARN)))
     open_record(job, MST_LEVEL_ERROR, true);
-  else if (kind == MST_LINE_BEGINS)
+  else if (kind == MST_LINE_BEGINS && !scanner->is_inside)
     open_record(job, mst_level_of_line(line), false);
   else if (kind == MST_LINE_TRACES)
     state->has_trace = state->is_in_trace = true;
@@ -128,14 +130,14 @@ take_json(const mst_scanner *scanner, const mst_scan_job *job, mst_line line, ms
     mst_line inner = {result.log, result.log_length};
     while (inner.length > 0 && (inner.at[inner.length - 1] == '\n' || inner.at[inner.length - 1] == '\r'))
       inner.length--;
-    *ret_level = take_text(job, inner);
+    *ret_level = take_text(scanner, job, inner);
     return MST_OK;
   }
   check(job->counts, MST_QUALITY_JSON, result.is_valid);
   check_fields(scanner, job, result.is_valid ? result.fields : 0);
   open_record(job, result.level, result.fields >> MST_FIELD_TRACE & 1);
   job->state->is_in_trace = false;
-  *ret_level = result.level;
+  *ret_level = (mst_log_level)job->state->level;
   return MST_OK;
 }
 
@@ -144,7 +146,7 @@ static mst_log_level
 take_other(const mst_scanner *scanner, const mst_scan_job *job, mst_line line)
 {
   const uint64_t before = job->counts->records;
-  mst_log_level level = take_text(job, line);
+  mst_log_level level = take_text(scanner, job, line);
 
   if (job->counts->records == before)
     return level;
@@ -194,13 +196,13 @@ take_line(mst_scanner *scanner, const mst_scan_job *job, mst_line line, mst_errc
   if (!is_valid_utf8(line.at, line.length))
     job->counts->invalid_lines++;
   if (scanner->format == MST_SCAN_AUTO || scanner->format == MST_SCAN_JSON)
-    is_json = line.length > 0 && line.at[0] == '{';
+    is_json = line.length > 0 && line.at[0] == '{' && !scanner->is_inside;
   if (is_json)
     err = take_json(scanner, job, line, &level, ctx);
   else if (scanner->format == MST_SCAN_JSON || scanner->format == MST_SCAN_AUTO)
-    level = scanner->format == MST_SCAN_JSON ? take_other(scanner, job, line) : take_text(job, line);
+    level = scanner->format == MST_SCAN_JSON ? take_other(scanner, job, line) : take_text(scanner, job, line);
   else
-    level = take_text(job, line);
+    level = take_text(scanner, job, line);
   if (err == MST_OK && scanner->patterns.tried > 0)
     mst_patterns_try(&scanner->patterns, job, line, level);
   return err;
@@ -217,6 +219,7 @@ mst_scanner_scan(mst_scanner *scanner, const mst_scan_job *job, const char *data
   while (err == MST_OK && at < end) {
     const char *newline = memchr(at, '\n', (size_t)(end - at)), *stop = newline ? newline : end;
     mst_line line = {at, (size_t)(stop - at)};
+    scanner->is_inside = job->is_entry && at > data;
     if (line.length > 0 && line.at[line.length - 1] == '\r')
       line.length--;
     if (scanner->has_lines)

@@ -87,6 +87,7 @@ void mst_patterns_try(mst_patterns *patterns, const mst_scan_job *job, mst_line 
 struct mst_scanner {
   mst_scan_format format;
   bool has_lines;
+  bool is_inside; /* the line is one of an entry, but not its first */
   uint32_t required;
   mst_json *json;
   mst_patterns patterns;

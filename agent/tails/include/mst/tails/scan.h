@@ -100,6 +100,8 @@ const char *mst_scan_pattern_name(const char *name);
 typedef struct mst_scan_job {
   mst_scan_state *state;
   mst_scan_counts *counts;
+  bool is_entry; /* data is one entry of a journal: its first line may go on with the open record, the others go on with the first */
+  mst_log_level entry_level;                           /* of an entry whose text says none */
   void (*found)(void *arg, const mst_scan_find *find); /* for each secret; may be NULL */
   void *arg;
 } mst_scan_job;

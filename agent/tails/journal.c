@@ -193,11 +193,41 @@ miss_position(mst_journal *journal, const mst_journal_mark *last)
   return 0;
 }
 
+/* Whether sd stands at the entry that was read last, or at a copy of it in a file of another sequence: journald copies its files from /run
+ * to /var when that is mounted. */
+static bool
+is_position(mst_journal *journal, const mst_journal_mark *last, bool *ret_copied)
+{
+  mst_journal_mark here;
+
+  *ret_copied = false;
+  if (sd_journal_test_cursor(journal->sd, journal->position.cursor) > 0)
+    return true;
+  *ret_copied = read_mark(journal, &here) >= 0 && strcmp(here.sequence, last->sequence) != 0 && strcmp(here.identity, last->identity) == 0;
+  return *ret_copied;
+}
+
+/* Entries of one text and one moment, as a service writes them in one go, are told apart by their number only, which copies have not. */
+static int
+go_behind_copy(mst_journal *journal, const mst_journal_mark *last)
+{
+  mst_journal_mark next;
+  int result = sd_journal_next(journal->sd);
+
+  journal->is_waiting = result > 0;
+  if (result > 0)
+    result = read_mark(journal, &next);
+  if (result >= 0 && journal->is_waiting && strcmp(next.identity, last->identity) == 0)
+    lose(journal, 0, "its files were copied, and the entry that was read last cannot be told from others like it");
+  return result;
+}
+
 /* Goes to the position, so that the next entry is the one behind it. */
 static int
 find_position(mst_journal *journal)
 {
   mst_journal_mark last;
+  bool is_copied;
   int result;
 
   journal->is_waiting = false;
@@ -210,8 +240,8 @@ find_position(mst_journal *journal)
     result = sd_journal_next(journal->sd);
     if (result <= 0)
       break;
-    if (sd_journal_test_cursor(journal->sd, last.identity) > 0)
-      return 0;
+    if (is_position(journal, &last, &is_copied))
+      return is_copied ? go_behind_copy(journal, &last) : 0;
   }
   return result < 0 ? result : miss_position(journal, &last);
 }

@@ -196,6 +196,55 @@ Test(journal, all_vacuumed__is_a_loss_though_nothing_is_left_to_read)
   rig_done(&rig);
 }
 
+/* The same entries in a file of another sequence, as when journald moves its files from /run to /var. */
+static void
+copy(struct rig *rig, const char *const *texts, size_t count)
+{
+  rig_open(rig, NULL);
+  (void)rig_read(rig);
+  mst_buf saved = rig_save(rig);
+  rig_remove(rig, "system.journal");
+  rig->written = 0;
+  for (size_t i = 0; i < count; i++) {
+    rig->written -= i > 0 && strcmp(texts[i], texts[i - 1]) == 0; /* of one moment */
+    rig_text(rig, "a.service", texts[i]);
+  }
+  rig_write(rig, "copy.journal");
+  rig_open(rig, &saved);
+  (void)rig_read(rig);
+  mst_buf_done(&saved);
+}
+
+Test(journal, files_that_were_copied__are_read_on)
+{
+  static const char *const texts[] = {"zero", "one", "two", "three"};
+  struct rig rig;
+
+  rig_init(&rig);
+  rig_text(&rig, "a.service", "zero");
+  rig_text(&rig, "a.service", "one");
+  rig_write(&rig, "system.journal");
+  copy(&rig, texts, 4);
+  cr_expect_str_eq(mst_buf_text(&rig.got), "journal:a.service|I|two\njournal:a.service|I|three\n");
+  cr_expect_eq(rig_stats(&rig).lost_events, 0, "%s", rig_stats(&rig).lost);
+  rig_done(&rig);
+}
+
+Test(journal, copied_among_equal_ones__is_a_loss)
+{
+  static const char *const texts[] = {"one", "one", "two"};
+  struct rig rig;
+
+  rig_init(&rig);
+  rig_text(&rig, "a.service", "one");
+  rig_write(&rig, "system.journal");
+  copy(&rig, texts, 3);
+  cr_expect(strstr(mst_buf_text(&rig.got), "|two\n"));
+  cr_expect_eq(rig_stats(&rig).lost_events, 1);
+  cr_expect(strstr(rig_stats(&rig).lost, "its files were copied"), "%s", rig_stats(&rig).lost);
+  rig_done(&rig);
+}
+
 Test(journal, no_folder__is_said_and_what_comes_later_is_read)
 {
   struct rig rig;

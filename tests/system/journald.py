@@ -81,10 +81,12 @@ class Journald:
         stream.sendall(f"{identifier}\n\n6\n1\n0\n0\n0\n".encode())
         return stream
 
-    def count(self):
-        """How many entries are in its files, as journalctl reads them."""
-        done = subprocess.run(["journalctl", "-D", self.path, "-o", "cat", "--output-fields=PRIORITY", "-q"], capture_output=True, check=True)
-        return done.stdout.count(b"\n")
+    def wait_for(self, message):
+        """Until an entry is in its files: a signal overtakes what waits in the sockets."""
+        def is_there():
+            done = subprocess.run(["journalctl", "-D", self.path, "-o", "cat", "-q"], capture_output=True, text=True, errors="replace", check=True)
+            return message in done.stdout.splitlines()
+        harness.wait_until(is_there, 10, f"\"{message}\" is in the journal")
 
     def rotate(self):
         """Archives its file and begins another."""

@@ -20,7 +20,8 @@ cat >"$1/run/systemd/journald@mst.conf.d/test.conf" <<END
 [Journal]
 Storage=persistent
 SystemMaxFileSize=$2
-SystemMaxUse=512M
+SystemMaxUse=4G
+SystemMaxFiles=10000
 SystemKeepFree=1M
 RateLimitIntervalSec=0
 END

@@ -1,7 +1,7 @@
 /* Reading real journals. */
 #include "journal_rig.h"
 
-#include <errno.h>
+#include <poll.h>
 
 Test(journal, entries__are_lines_with_unit_and_level)
 {
@@ -367,6 +367,65 @@ Test(journal, backlog__is_skipped_to_the_end_and_counts_as_lost)
   rig_write(&rig, "system.journal");
   cr_expect_str_eq(rig_read(&rig), "journal:a.service|I|new\n");
   cr_expect_eq(rig_stats(&rig).lost_events, 1);
+  rig_done(&rig);
+}
+
+Test(journal, vacuumed_while_reading_lags__is_a_loss)
+{
+  struct rig rig;
+  size_t got = 0;
+
+  rig_init(&rig);
+  for (int i = 0; i < 6000; i++)
+    rig_text(&rig, "a.service", "text");
+  rig_write(&rig, "system.journal");
+  rig_open(&rig, NULL);
+  cr_assert_eq(mst_journal_refresh(rig.journal, &rig.ctx), MST_OK);
+  cr_assert_eq(mst_journal_read(rig.journal, RIG_BYTES, rig_deliver, &rig, &got, &rig.ctx), MST_OK);
+  rig_remove(&rig, "system.journal");
+  rig_text(&rig, "a.service", "new");
+  rig_write(&rig, "system.journal");
+  cr_expect_str_eq(rig_read(&rig), "journal:a.service|I|new\n");
+  cr_expect_eq(rig_stats(&rig).lost_events, 1, "%s", rig_stats(&rig).lost);
+  rig_done(&rig);
+}
+
+Test(journal, folder_that_was_made_anew__is_opened_anew)
+{
+  struct rig rig;
+  char command[128];
+
+  rig_init(&rig);
+  rig_text(&rig, "a.service", "one");
+  rig_write(&rig, "system.journal");
+  rig_open(&rig, NULL);
+  (void)rig_read(&rig);
+  snprintf(command, sizeof command, "mv %s/j %s/old", rig.root, rig.root);
+  cr_assert_eq(system(command), 0);
+  rig_text(&rig, "a.service", "two");
+  rig_write(&rig, "system.journal");
+  const mst_mono until = {mst_clock_mono(mst_clock_system()).ns + 10 * MST_NS_PER_S};
+  while (!strstr(rig_read(&rig), "|two\n") && mst_clock_mono(mst_clock_system()).ns < until.ns)
+    (void)poll(NULL, 0, 20);
+  cr_expect_str_eq(mst_buf_text(&rig.got), "journal:a.service|I|two\n");
+  cr_expect_eq(rig_stats(&rig).lost_events, 1, "nobody knows what was in between");
+  rig_done(&rig);
+}
+
+Test(journal, file_that_is_none__is_passed_over)
+{
+  struct rig rig;
+  char command[256];
+
+  rig_init(&rig);
+  rig_text(&rig, "a.service", "one");
+  rig_write(&rig, "system.journal");
+  snprintf(command, sizeof command, "cd %s/j && echo no journal >a.journal && : >b.journal && head -c 200000 system.journal >c@1.journal",
+           rig.root);
+  cr_assert_eq(system(command), 0);
+  rig_open(&rig, NULL);
+  cr_expect(strstr(rig_read(&rig), "journal:a.service|I|one\n"));
+  cr_expect_eq(rig.got_blocks, 1);
   rig_done(&rig);
 }
 

@@ -77,7 +77,7 @@ typedef struct mst_tail_options {
   uint64_t backlog_max_bytes;
 } mst_tail_options;
 
-/* Where the lines of a tail come from: files, or a journal, which stands in a module of its own (docs/adr/0042). Const. What the functions
+/* Where the lines of a tail come from: files, or a journal, which stands in a module of its own (docs/adr/0044). Const. What the functions
  * do is said in follow.h; the worker's thread calls them. */
 typedef struct mst_tail_source {
   mst_err (*create)(const mst_tail_options *options, mst_bytes saved, void **ret_source, mst_errctx *ctx);

@@ -10,6 +10,7 @@ enum {
   MST_JOURNAL_CURSOR_BYTES = 256, /* some 150 are used by systemd 252 */
   MST_JOURNAL_FIELD_BYTES = 257,  /* a unit's name has at most 255 */
   MST_JOURNAL_ID_TEXT_BYTES = 33, /* a 128-bit id in hexadecimal digits */
+  MST_JOURNAL_MESSAGE_BYTES = 8,  /* of "MESSAGE=" */
 };
 
 /* ---- journal_place.c: the folders in which a journal's files are. Knows the file's header, not its content ---- */
@@ -80,5 +81,41 @@ void mst_journal_print_of(const char *text, uint8_t ret_print[static MST_JOURNAL
 mst_err mst_journal_position_save(const mst_journal_position *position, const char *path, mst_buf *ret_saved, mst_errctx *ctx) MST_MUST_USE;
 /* What was saved of another path is as if nothing had been. MST_EMALFORMED. */
 mst_err mst_journal_position_load(mst_bytes saved, const char *path, mst_journal_position *ret_position, mst_errctx *ctx) MST_MUST_USE;
+
+/* ---- journal.c ---- */
+
+struct mst_journal {
+  mst_journal_setup setup;
+  char *path;            /* owned; NULL: the host's own */
+  struct sd_journal *sd; /* owned; NULL: it is not open */
+  int folder_fd;         /* of path, while it is open; -1 */
+  mst_journal_place place;
+  uint64_t opened_identity; /* of the folders when it was opened */
+  mst_mono looked_at;
+  bool has_looked;
+  mst_wall missing_at; /* when it was last found not to be there, or not to be readable, by the clock that journald goes by; 0: never */
+  mst_journal_position position;
+  bool is_waiting; /* the entry that sd stands at is not read yet */
+  bool is_gone;    /* the position is gone, which has been said; until something is read */
+  bool is_read_to_end;
+  uint32_t machine_changes;          /* how often an entry was of another machine than the one before it */
+  uint64_t seen_entries, seen_bytes; /* since it was made: what an entry is long, on average */
+  mst_buf line;                      /* an entry's text */
+  mst_follow_stats stats;
+};
+
+/* Something was not read, or may not have been. */
+void mst_journal_lose(mst_journal *journal, uint64_t bytes, const char *why);
+/* It cannot be read now: it is closed, and opened again by the next refresh. result: a negative errno. */
+void mst_journal_fail(mst_journal *journal, const char *doing, int result);
+
+/* ---- journal_seek.c: the position. All give a negative errno when sd-journal does ---- */
+
+/* Remembers the entry that sd stands at as the one that was read last. */
+int mst_journal_note(mst_journal *journal);
+/* Goes to where reading begins in a journal that is met for the first time. */
+int mst_journal_begin(mst_journal *journal);
+/* Goes to the position, so that the next entry is the one behind it; what is not there any more is lost. */
+int mst_journal_find(mst_journal *journal);
 
 #endif

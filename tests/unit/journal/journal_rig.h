@@ -4,13 +4,16 @@
 /* Real journal files, written by systemd's own systemd-journal-remote from its export format, and a reader that notes what it is handed. */
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <mst/common/buf.h>
@@ -29,9 +32,10 @@ struct rig {
   mst_journal_setup setup;
   mst_journal *journal;
   mst_errctx ctx;
-  unsigned written; /* entries: each is a millisecond behind the one before it */
-  mst_buf entries;  /* in the export format, for the next file */
-  mst_buf got;      /* what was handed out: "path|level|text", a '+' before it when it is a line of a stream; "end" when one is over */
+  uint64_t begin_usec; /* wall time of the first entry */
+  unsigned written;    /* entries: each is a millisecond behind the one before it */
+  mst_buf entries;     /* in the export format, for the next file */
+  mst_buf got;         /* what was handed out: "path|level|text", a '+' before it when it is a line of a stream; "end" when one is over */
   unsigned got_blocks;
 };
 
@@ -42,6 +46,7 @@ rig_init(struct rig *rig)
   snprintf(rig->root, sizeof rig->root, "/tmp/mst-journal-XXXXXX");
   cr_assert_not_null(mkdtemp(rig->root));
   cr_assert_eq(access(WRITER, X_OK), 0, WRITER " is not installed: see tests/setup.sh");
+  rig->begin_usec = 1795420000000000; /* 2026-11-23 */
   rig->root_fd = open(rig->root, O_RDONLY | O_DIRECTORY);
   mst_clock_manual_init(&rig->clock, 1795420000 * MST_NS_PER_S);
   mst_buf_init(&rig->entries, 64 * RIG_BYTES);
@@ -79,7 +84,7 @@ rig_entry(struct rig *rig, const char *message, size_t message_bytes, ...)
   va_list fields;
 
   mst_buf_printf(&rig->entries, "__REALTIME_TIMESTAMP=%llu\n__MONOTONIC_TIMESTAMP=%u\n_BOOT_ID=00000000000000000000000000000b07\n",
-                 1795420000000000ULL + n * 1000ULL, 1000000 + n * 1000);
+                 (unsigned long long)rig->begin_usec + n * 1000ULL, 1000000 + n * 1000);
   va_start(fields, message_bytes);
   for (const char *field; (field = va_arg(fields, const char *));)
     mst_buf_printf(&rig->entries, "%s\n", field);
@@ -113,18 +118,36 @@ rig_line(struct rig *rig, const char *stream, const char *text)
   rig_entry(rig, text, strlen(text), "_SYSTEMD_UNIT=a.service", "_TRANSPORT=stdout", field, "PRIORITY=6", NULL);
 }
 
+static RIG_UNUSED void
+rig_folder(struct rig *rig, const char *name)
+{
+  char path[160];
+
+  snprintf(path, sizeof path, "%s/%s", rig->root, name);
+  cr_assert(mkdir(path, 0755) == 0 || errno == EEXIST, "%s", path);
+}
+
 /* Writes the entries behind those of that file in /j. */
 static RIG_UNUSED void
 rig_write(struct rig *rig, const char *name)
 {
-  char command[256];
+  char from[128], output[160];
+  char *const arguments[] = {(char[]){WRITER}, output, from, NULL};
+  posix_spawn_file_actions_t actions;
+  pid_t child = 0;
+  int status = -1;
 
   cr_assert_eq(rig->entries.failed, MST_OK);
-  snprintf(command, sizeof command, "mkdir -p %s/j && " WRITER " --output=%s/j/%s - >/dev/null 2>&1", rig->root, rig->root, name);
-  FILE *writer = popen(command, "w");
-  cr_assert_not_null(writer);
-  cr_assert_eq(fwrite(rig->entries.data, 1, rig->entries.size_bytes, writer), rig->entries.size_bytes);
-  cr_assert_eq(pclose(writer), 0, "%s", command);
+  rig_folder(rig, "j");
+  snprintf(from, sizeof from, "%s/entries", rig->root);
+  snprintf(output, sizeof output, "--output=%s/j/%s", rig->root, name);
+  FILE *file = fopen(from, "w");
+  cr_assert(file && fwrite(rig->entries.data, 1, rig->entries.size_bytes, file) == rig->entries.size_bytes && fclose(file) == 0);
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0); /* it tells that it is done */
+  cr_assert_eq(posix_spawn(&child, WRITER, &actions, NULL, arguments, environ), 0);
+  posix_spawn_file_actions_destroy(&actions);
+  cr_assert(waitpid(child, &status, 0) == child && status == 0, WRITER " %s: %d", output, status);
   mst_buf_reset(&rig->entries);
 }
 
@@ -140,10 +163,10 @@ rig_remove(struct rig *rig, const char *name)
 static RIG_UNUSED void
 rig_rename(struct rig *rig, const char *from, const char *to)
 {
-  char old[128], new[128];
+  char old[160], new[160];
 
-  snprintf(old, sizeof old, "%s/j/%s", rig->root, from);
-  snprintf(new, sizeof new, "%s/j/%s", rig->root, to);
+  snprintf(old, sizeof old, "%s/%s", rig->root, from);
+  snprintf(new, sizeof new, "%s/%s", rig->root, to);
   cr_assert_eq(rename(old, new), 0);
 }
 

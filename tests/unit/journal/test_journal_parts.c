@@ -1,5 +1,6 @@
 /* Cursors, fields and the saved position, without a journal. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "journal_state.h"
@@ -76,7 +77,7 @@ Test(fields, priority__is_one_digit)
 
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     mst_journal_fields fields = {0};
-    strcpy(fields.priority, bad[i]);
+    snprintf(fields.priority, sizeof fields.priority, "%s", bad[i]);
     cr_expect_eq(mst_journal_fields_priority(&fields), -1, "%s", bad[i]);
   }
 }
@@ -86,7 +87,7 @@ position_with(unsigned streams)
 {
   mst_journal_position position = {.has_begun = true, .machine = {1, 2, 3}};
 
-  strcpy(position.cursor, cursor);
+  memcpy(position.cursor, cursor, sizeof cursor);
   for (unsigned i = 0; i < streams; i++) {
     mst_journal_stream *stream = &position.streams[(i * 37 + 5) % MST_JOURNAL_STREAMS_MAX];
     stream->used = ++position.used * 3;

@@ -244,6 +244,24 @@ Test(tail, wrong_option__is_said)
   }
 }
 
+Test(tail, source__is_either_files_or_a_journal)
+{
+  struct world *world = make();
+
+  option(world, "journal", "host");
+  begin(world, (mst_bytes){0});
+  apply(world);
+  cr_expect(strstr(mst_sampler_collector_at(world->rig.sampler, 0).reason, "both files and a journal are named"), "%s",
+            mst_sampler_collector_at(world->rig.sampler, 0).reason);
+  world->option_count = 0;
+  option(world, "format", "text");
+  begin(world, (mst_bytes){0});
+  apply(world);
+  cr_expect(strstr(mst_sampler_collector_at(world->rig.sampler, 0).reason, "no files are named"), "%s",
+            mst_sampler_collector_at(world->rig.sampler, 0).reason);
+  done(world);
+}
+
 /* This program has no modules beside it. */
 Test(tail, journal_without_its_module__is_said)
 {

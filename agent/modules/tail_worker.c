@@ -118,6 +118,7 @@ publish(mst_tail *tail)
   mst_errctx why = {0};
   mst_buf saved;
 
+  note_stats(tail); /* what was lost by the last read: its counts must not be saved as if they were whole */
   tail->kind->get_stats(tail->source, &stats);
   if (stats.unread_bytes == 0)
     tail->behind_since.ns = 0;

@@ -89,6 +89,30 @@ mst_journal_fail(mst_journal *journal, const char *doing, int result)
   close_sd(journal);
 }
 
+/* ---- files that are cut off while they are read ---- */
+
+void
+mst_journal_enter(mst_journal *journal)
+{
+  memcpy(journal->safe_cursor, journal->position.cursor, sizeof journal->safe_cursor);
+  journal->safe_has_begun = journal->position.has_begun;
+  mst_journal_guard();
+}
+
+bool
+mst_journal_leave(mst_journal *journal)
+{
+  if (!mst_journal_unguard())
+    return true;
+  memcpy(journal->position.cursor, journal->safe_cursor, sizeof journal->safe_cursor);
+  journal->position.has_begun = journal->safe_has_begun;
+  if (!journal->is_damaged)
+    mst_journal_lose(journal, 0, "a file of it was cut off while it was read, or its disk fails");
+  journal->is_damaged = journal->is_gone = true;
+  mst_journal_fail(journal, "read a file", -EIO);
+  return false;
+}
+
 /* ---- opening ---- */
 
 static int
@@ -167,24 +191,30 @@ estimate_unread(mst_journal *journal)
   journal->stats.unread_bytes = entries * (mean > 0 ? mean : 1);
 }
 
+static void
+open_or_process(mst_journal *journal)
+{
+  mst_journal_enter(journal);
+  if (!journal->sd) {
+    open_journal(journal);
+  } else {
+    int result = sd_journal_process(journal->sd);
+    if (result == SD_JOURNAL_INVALIDATE)
+      result = mst_journal_find(journal);
+    if (result < 0)
+      mst_journal_fail(journal, "follow the files", result);
+  }
+  (void)mst_journal_leave(journal);
+}
+
 mst_err
 mst_journal_refresh(mst_journal *journal, mst_errctx *ctx)
 {
-  int result = 0;
-
   (void)ctx;
   look(journal);
   snprintf(journal->stats.trouble, sizeof journal->stats.trouble, "%s", journal->place.trouble);
-  if (!journal->sd && journal->place.trouble[0] == '\0') {
-    open_journal(journal);
-  } else if (journal->sd) {
-    result = sd_journal_process(journal->sd);
-    if (result == SD_JOURNAL_INVALIDATE)
-      result = mst_journal_find(journal);
-    if (result < 0) {
-      mst_journal_fail(journal, "follow the files", result);
-    }
-  }
+  if (journal->place.trouble[0] == '\0')
+    open_or_process(journal);
   if (journal->machine_changes > MACHINE_CHANGES_MAX && journal->stats.trouble[0] == '\0')
     snprintf(journal->stats.trouble, sizeof journal->stats.trouble,
              "%s has entries of several machines, which come in no order: give each a folder of its own", journal->path);
@@ -203,15 +233,16 @@ mst_journal_skip(mst_journal *journal, uint64_t leave_bytes)
 
   if (!journal->sd || waiting <= leave_bytes)
     return 0;
+  mst_journal_enter(journal);
   int result = sd_journal_seek_tail(journal->sd);
   if (result >= 0)
     result = sd_journal_previous(journal->sd);
   if (result > 0)
     result = mst_journal_note(journal);
-  if (result < 0) {
+  if (result < 0)
     mst_journal_fail(journal, "go to the end", result);
+  if (!mst_journal_leave(journal) || result < 0)
     return 0;
-  }
   journal->is_waiting = false;
   journal->stats.unread_bytes = 0;
   journal->stats.skipped_bytes += waiting;

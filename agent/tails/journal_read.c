@@ -184,6 +184,7 @@ mst_journal_read(mst_journal *journal, size_t most_bytes, mst_follow_deliver del
   *ret_read_bytes = 0;
   if (!journal->sd)
     return MST_OK;
+  mst_journal_enter(journal);
   for (; entries < SLICE_ENTRIES && now.got_bytes < most_bytes && err == MST_OK; entries++) {
     result = journal->is_waiting ? 1 : sd_journal_next(journal->sd);
     journal->is_waiting = false;
@@ -200,9 +201,10 @@ mst_journal_read(mst_journal *journal, size_t most_bytes, mst_follow_deliver del
     mst_journal_lose(journal, 0, "the position cannot be told");
     result = -EIO;
   }
-  if (result < 0) {
+  if (result < 0)
     mst_journal_fail(journal, "read the next entry", result);
-  }
+  if (mst_journal_leave(journal) && entries > 0)
+    journal->is_damaged = false;
   *ret_read_bytes = now.got_bytes;
   return err;
 }

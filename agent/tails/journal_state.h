@@ -98,6 +98,10 @@ struct mst_journal {
   bool is_waiting; /* the entry that sd stands at is not read yet */
   bool is_gone;    /* the position is gone, which has been said; until something is read */
   bool is_read_to_end;
+  bool is_damaged; /* a file was cut off while it was read, which has been said; until a read goes well */
+  /* As of mst_journal_enter. */
+  char safe_cursor[MST_JOURNAL_CURSOR_BYTES];
+  bool safe_has_begun;
   uint32_t machine_changes;          /* how often an entry was of another machine than the one before it */
   uint64_t seen_entries, seen_bytes; /* since it was made: what an entry is long, on average */
   mst_buf line;                      /* an entry's text */
@@ -108,6 +112,17 @@ struct mst_journal {
 void mst_journal_lose(mst_journal *journal, uint64_t bytes, const char *why);
 /* It cannot be read now: it is closed, and opened again by the next refresh. result: a negative errno. */
 void mst_journal_fail(mst_journal *journal, const char *doing, int result);
+
+/* Around all that reads the journal's files: what is read while one is cut off is nonsense. Then the position is what it was before, the
+ * journal is closed, and it is a loss. */
+void mst_journal_enter(mst_journal *journal);
+/* False when it was so. */
+bool mst_journal_leave(mst_journal *journal);
+
+/* ---- journal_guard.c: of the calling thread ---- */
+void mst_journal_guard(void);
+/* Whether a file was cut off, or could not be read, since mst_journal_guard. */
+bool mst_journal_unguard(void);
 
 /* ---- journal_seek.c: the position. All give a negative errno when sd-journal does ---- */
 

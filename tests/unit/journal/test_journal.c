@@ -440,6 +440,35 @@ put(struct rig *rig, const char *name, const void *data, size_t size_bytes)
   cr_assert(file && fwrite(data, 1, size_bytes, file) == size_bytes && fclose(file) == 0);
 }
 
+/* An access to what was cut off raises SIGBUS. */
+Test(journal, file_that_is_cut_off_while_it_is_read__is_a_loss_and_no_crash)
+{
+  struct rig rig;
+  size_t got = 0;
+  char path[128];
+
+  rig_init(&rig);
+  for (int i = 0; i < 6000; i++)
+    rig_text(&rig, "a.service", "text");
+  rig_write(&rig, "system.journal");
+  rig_open(&rig, NULL);
+  cr_assert_eq(mst_journal_refresh(rig.journal, &rig.ctx), MST_OK);
+  cr_assert_eq(mst_journal_read(rig.journal, 1000, rig_deliver, &rig, &got, &rig.ctx), MST_OK);
+  cr_assert_gt(got, 0);
+  snprintf(path, sizeof path, "%s/j/system.journal", rig.root);
+  cr_assert_eq(truncate(path, 0), 0);
+  cr_assert_eq(mst_journal_read(rig.journal, RIG_BYTES, rig_deliver, &rig, &got, &rig.ctx), MST_OK);
+  cr_expect(strstr(rig_stats(&rig).trouble, "cannot read a file of the journal /j"), "%s", rig_stats(&rig).trouble);
+  cr_expect(strstr(rig_stats(&rig).lost, "was cut off while it was read"), "%s", rig_stats(&rig).lost);
+  (void)rig_read(&rig);
+  rig_remove(&rig, "system.journal");
+  rig_text(&rig, "a.service", "new");
+  rig_write(&rig, "system.journal");
+  cr_expect_str_eq(rig_read(&rig), "journal:a.service|I|new\n");
+  cr_expect_eq(rig_stats(&rig).lost_events, 1, "%s", rig_stats(&rig).lost);
+  rig_done(&rig);
+}
+
 Test(journal, file_that_is_none__is_passed_over)
 {
   static char half[200000];

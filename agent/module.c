@@ -38,10 +38,10 @@ find_file(const char *module, char path[static PATH_BYTES], mst_errctx *ctx)
                        : err;
 }
 
-mst_err
-mst_module_load(const char *module, const char *collector, const mst_collector **ret_collector, mst_errctx *ctx)
+/* It is never unloaded: threads and exit handlers of its libraries may outlive a collector. */
+static mst_err
+load(const char *module, char path[static PATH_BYTES], void **ret_handle, mst_errctx *ctx)
 {
-  char path[PATH_BYTES];
   mst_err err = find_file(module, path, ctx);
 
   if (err != MST_OK)
@@ -53,12 +53,41 @@ mst_module_load(const char *module, const char *collector, const mst_collector *
     return mst_fail(ctx, MST_EIO, "load the agent's module: %s", dlerror());
 
   const uint32_t *version = dlsym(handle, "mst_agent_module_version");
-  const mst_collector *const *list = dlsym(handle, "mst_agent_module");
 
-  /* It is never unloaded: threads and exit handlers of its libraries may outlive a collector. */
-  if (!version || !list || *version != MST_AGENT_MODULE_VERSION)
+  if (!version || *version != MST_AGENT_MODULE_VERSION)
     return mst_fail(ctx, MST_EMALFORMED, "%s is of another version of the agent: install both from one package", path);
-  for (; *list; list++) {
+  *ret_handle = handle;
+  return MST_OK;
+}
+
+mst_err
+mst_module_find(const char *module, const char *symbol, const void **ret_symbol, mst_errctx *ctx)
+{
+  char path[PATH_BYTES];
+  void *handle = NULL;
+  mst_err err = load(module, path, &handle, ctx);
+
+  if (err != MST_OK)
+    return err;
+
+  const void *found = dlsym(handle, symbol);
+
+  if (!found)
+    return mst_fail(ctx, MST_EMALFORMED, "%s has no %s: install the agent and its modules from one package", path, symbol);
+  *ret_symbol = found;
+  return MST_OK;
+}
+
+mst_err
+mst_module_load(const char *module, const char *collector, const mst_collector **ret_collector, mst_errctx *ctx)
+{
+  char path[PATH_BYTES];
+  void *handle = NULL;
+  mst_err err = load(module, path, &handle, ctx);
+
+  if (err != MST_OK)
+    return err;
+  for (const mst_collector *const *list = dlsym(handle, "mst_agent_module"); list && *list; list++) {
     if (strcmp((*list)->name, collector) == 0) {
       *ret_collector = *list;
       return MST_OK;

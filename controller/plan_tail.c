@@ -11,6 +11,8 @@
 #include <mst/common/buf.h>
 #include <mst/common/clock.h>
 
+#include "plan_journal.h"
+
 enum {
   GLOBS_MAX = 32,
   RULES_MAX = 64, /* what an agent's scanner takes */
@@ -29,8 +31,11 @@ static const mst_config_field fields[] = {
     {"name", MST_CONFIG_STRING, offsetof(mst_plan_tail_file, name), .required = true, .min = 1, .max = 128,
      .help = "The tail's name: the label log= of its signals"},
     {"hosts", MST_CONFIG_NODE, offsetof(mst_plan_tail_file, hosts), .help = "Labels that a host must have, as for collectors"},
-    {"files", MST_CONFIG_STRING_LIST, offsetof(mst_plan_tail_file, files), .required = true, .min = 1, .max = GLOBS_MAX,
+    {"files", MST_CONFIG_STRING_LIST, offsetof(mst_plan_tail_file, files), .min = 1, .max = GLOBS_MAX,
      .help = "Absolute paths or shell patterns of the log files; rotated ones are found by themselves"},
+    {"journal", MST_CONFIG_NODE, offsetof(mst_plan_tail_file, journal),
+     .help = "In place of files, the systemd journal: {units: [nginx.service], identifiers: [sshd], priority: info, path: /folder}, or {} "
+             "for all of it"},
     {"format", MST_CONFIG_ENUM, offsetof(mst_plan_tail_file, format), .default_text = "auto", .names = formats,
      .help = "json, text, docker (the JSON lines of Docker's json-file driver), or auto: JSON where a line begins with {"},
     {"from", MST_CONFIG_ENUM, offsetof(mst_plan_tail_file, from), .default_text = "end", .names = froms,
@@ -203,10 +208,28 @@ check_files(const mst_plan_tail_file *tail, mst_diags *diags)
   }
 }
 
+static void
+check_source(const mst_plan_tail_file *tail, mst_diags *diags)
+{
+  const mst_yaml_node *node = tail->place.node;
+  bool has_files = mst_yaml_node_get(node, "files") != NULL;
+
+  if (has_files == (tail->journal != NULL))
+    mst_yaml_complain(diags, has_files ? mst_yaml_node_get(node, "journal") : node,
+                      has_files ? "a tail has either files or a journal: make two tails of it"
+                                : "missing key files (a list of texts) or journal (a map)");
+  check_files(tail, diags);
+  if (!tail->journal)
+    return;
+  mst_plan_journal_check(tail->journal, diags);
+  if (strcmp(formats[tail->format], "docker") == 0)
+    mst_yaml_complain(diags, mst_yaml_node_get(node, "format"), "docker is a format of files; choose auto, json or text for a journal");
+}
+
 void
 mst_plan_tail_check(const mst_plan_tail_file *tail, mst_diags *diags)
 {
-  check_files(tail, diags);
+  check_source(tail, diags);
   for (size_t i = 0; i < tail->required.count; i++)
     if (!is_one_of(tail->required.items[i], field_kinds))
       mst_yaml_complain(diags, mst_yaml_node_get(tail->place.node, "required"),
@@ -222,7 +245,7 @@ mst_plan_tail_check(const mst_plan_tail_file *tail, mst_diags *diags)
 /* The options of one tail, their values and the texts that stand nowhere in the file, in one block. */
 typedef struct compiled {
   mst_plan_option options[24];
-  mst_text values[GLOBS_MAX + 3 * RULES_MAX + 5 * FIELD_NAMES_MAX + 24];
+  mst_text values[GLOBS_MAX + 2 * MST_PLAN_JOURNAL_PATTERNS_MAX + 3 * RULES_MAX + 5 * FIELD_NAMES_MAX + 24];
   char texts[RULES_MAX + 8][LEVELS_TEXT_BYTES];
   uint32_t option_count, value_count, text_count;
 } compiled;
@@ -273,19 +296,38 @@ put_strings(compiled *to, const char *key, const mst_config_strings *list)
 }
 
 static void
+put_texts(compiled *to, const char *key, const mst_yaml_node *list)
+{
+  if (!list)
+    return;
+  begin_option(to, key);
+  if (mst_yaml_node_kind(list) != MST_YAML_LIST)
+    add_value(to, mst_yaml_node_text(list));
+  for (size_t i = 0; mst_yaml_node_kind(list) == MST_YAML_LIST && i < mst_yaml_node_count(list); i++)
+    add_value(to, mst_yaml_node_text(mst_yaml_node_at(list, i)));
+}
+
+static void
+put_journal(compiled *to, const mst_yaml_node *journal)
+{
+  const mst_yaml_node *path = journal ? mst_yaml_node_get(journal, "path") : NULL;
+
+  if (!journal)
+    return;
+  put_one(to, "journal", path ? mst_yaml_node_text(path) : "host");
+  put_texts(to, "journal_units", mst_yaml_node_get(journal, "units"));
+  put_texts(to, "journal_identifiers", mst_yaml_node_get(journal, "identifiers"));
+  put_texts(to, "journal_priority", mst_yaml_node_get(journal, "priority"));
+}
+
+static void
 put_fields(compiled *to, const mst_yaml_node *map)
 {
   static const char *const keys[] = {"field_timestamp", "field_level", "field_message", "field_trace", "field_trace_id"};
 
   for (size_t i = 0; map && field_kinds[i]; i++) {
     const mst_yaml_node *names = mst_yaml_node_get(map, field_kinds[i]);
-    if (!names)
-      continue;
-    begin_option(to, keys[i]);
-    if (mst_yaml_node_kind(names) != MST_YAML_LIST)
-      add_value(to, mst_yaml_node_text(names));
-    for (size_t k = 0; mst_yaml_node_kind(names) == MST_YAML_LIST && k < mst_yaml_node_count(names); k++)
-      add_value(to, mst_yaml_node_text(mst_yaml_node_at(names, k)));
+    put_texts(to, keys[i], names);
   }
 }
 
@@ -341,6 +383,7 @@ mst_plan_tail_compile(const mst_plan_tail_file *tail, mst_plan_collector *ret_co
   if (!to)
     return mst_fail(ctx, MST_ENOMEM, "out of memory for tail %s", tail->name);
   put_strings(to, "files", &tail->files);
+  put_journal(to, tail->journal);
   put_one(to, "format", formats[tail->format]);
   put_one(to, "from", froms[tail->from]);
   put_strings(to, "required", &tail->required);

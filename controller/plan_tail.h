@@ -11,6 +11,7 @@ typedef struct mst_plan_tail_file {
   mst_config_strings files;
   int format, from;
   mst_config_strings required;
+  const mst_yaml_node *journal; /* in place of files */
   const mst_yaml_node *fields, *rules;
   bool secrets, pii;
   int64_t line_max_bytes, backlog_max_bytes;
@@ -22,7 +23,7 @@ typedef struct mst_plan_tail_file {
 enum { MST_PLAN_TAILS_MAX = 32 };
 
 extern const mst_config_schema mst_plan_tail_schema;
-/* What the schema cannot say: rules, fields, files. */
+/* What the schema cannot say: rules, fields, files, the journal. */
 void mst_plan_tail_check(const mst_plan_tail_file *tail, mst_diags *diags);
 /* What an agent is told: the collector "tail" with the tail's name for an instance. The texts of *ret_collector are borrowed from the file,
  * what it owns is finished with mst_plan_tail_done. MST_ENOMEM. */

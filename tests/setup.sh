@@ -12,7 +12,7 @@ packages=(
   libyajl-dev
   libcriterion-dev iproute2 iptables procps sqlite3
   prometheus-node-exporter collectd-core
-  python3 python3-venv git curl systemd
+  python3 python3-venv git curl systemd systemd-journal-remote
 )
 missing=()
 for package in "${packages[@]}"; do

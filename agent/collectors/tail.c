@@ -31,6 +31,10 @@ const mst_signal mst_tail_signals[MST_TAIL_SIGNALS] = {
 
 static const mst_option_help options[] = {
     {"files", "none", "absolute paths or shell patterns of the log files"},
+    {"journal", "none", "in place of files: host for the host's own systemd journal, or an absolute path of a folder of journal files"},
+    {"journal_units", "all", "units, or shell patterns of units, whose entries are read"},
+    {"journal_identifiers", "all", "identifiers (SYSLOG_IDENTIFIER), or shell patterns, whose entries are read"},
+    {"journal_priority", "debug", "emerg, alert, crit, err, warning, notice, info or debug: what is less urgent is not read"},
     {"format", "auto", "auto, json, text or docker"},
     {"from", "end", "end or start: where reading begins in files that are there at first"},
     {"required", "none", "fields that every record should have"},

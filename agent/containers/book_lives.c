@@ -18,7 +18,7 @@
 
 /* A container that is up this long has come up: Docker resets the pause between restarts then as well. */
 static const int64_t settled_ns = 10 * MST_NS_PER_S;
-/* Docker tells of a signal when it has sent it: the death that it brings may be told first. */
+/* Docker tells of a signal when it has sent it: the death that it brings may be told first, or told later with an earlier time. */
 static const int64_t late_kill_ns = MST_NS_PER_S;
 /* Between a deadly signal and the death that it brings. A longer stop ends with "stop". */
 static const int64_t deadly_ns = 10 * MST_NS_PER_S;
@@ -109,7 +109,7 @@ is_failure(const mst_docker_record *record)
 static void
 judge_death(mst_book *book, mst_docker_record *record, mst_wall at, int64_t exit_code)
 {
-  bool is_killed = is_within(at, record->killed_at, deadly_ns);
+  bool is_killed = is_within(at, record->killed_at, deadly_ns) || is_within(record->killed_at, at, late_kill_ns);
 
   if (exit_code >= 0) {
     record->exit_code = exit_code;
@@ -245,7 +245,9 @@ tell_kill(mst_docker_record *record, const mst_docker_event *event)
   default: /* 0: Podman does not say it */
     break;
   }
-  if (!is_within(event->at, record->died_at, late_kill_ns) || (record->is_up && event->at.ns > record->started_at.ns)) {
+  bool is_of_the_death = is_within(event->at, record->died_at, late_kill_ns) || (!record->is_up && is_within(record->died_at, event->at, deadly_ns));
+
+  if (!is_of_the_death || (record->is_up && event->at.ns > record->started_at.ns)) {
     record->killed_at = event->at;
   } else if (!record->was_by_hand) {
     hold(record, event->at);

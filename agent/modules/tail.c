@@ -45,7 +45,8 @@ close_tail(void *opaque)
   }
   pthread_mutex_destroy(&tail->lock);
   pthread_cond_destroy(&tail->wake);
-  mst_follow_destroy(tail->follow);
+  if (tail->source)
+    tail->kind->destroy(tail->source);
   mst_scanner_destroy(tail->scanner);
   mst_tail_view_done(&tail->published);
   mst_tail_view_done(&tail->given);
@@ -72,6 +73,7 @@ open_tail(const mst_collector_env *env, void **ret_state, mst_errctx *ctx)
   mst_err err = mst_buf_check(&tail->before, "what was saved of a log", ctx);
   if (err == MST_OK)
     err = mst_tail_options_read(env, &tail->options, ctx);
+  tail->kind = tail->options.source;
   if (err == MST_OK)
     err = start_thread(tail, ctx);
   if (err != MST_OK) {

@@ -106,7 +106,7 @@ mst_tail_give(const mst_tail *tail, mst_sink *sink, mst_errctx *ctx)
   if (reason[0])
     return mst_tail_miss(&tail->env, false, reason, sink, ctx);
   if (view->stats.families == 0) {
-    snprintf(reason, sizeof reason, "no file fits %.200s", tail->options.follow.globs[0]);
+    snprintf(reason, sizeof reason, "no file fits %.200s", tail->options.follow.glob_count > 0 ? tail->options.follow.globs[0] : "the log");
     return mst_tail_miss(&tail->env, true, reason, sink, ctx);
   }
   give_scan(tail, &emit);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "module.h"
 #include "tail_state.h"
 
 static const char *
@@ -109,12 +110,43 @@ read_fields(const mst_collector_env *env, mst_tail_options *options, mst_errctx 
 }
 
 static mst_err
-read_files(const mst_collector_env *env, mst_tail_options *options, mst_errctx *ctx)
+read_journal(const mst_collector_env *env, mst_tail_options *options, mst_errctx *ctx)
+{
+  static const char *const priorities[] = {"debug", "info", "notice", "warning", "err", "crit", "alert", "emerg", NULL};
+  const mst_option *units = mst_collector_option(env, "journal_units"), *identifiers = mst_collector_option(env, "journal_identifiers");
+  const char *path = text_of(env, "journal", "");
+  const void *source = NULL;
+  int priority = 0;
+  mst_err err = choose(env, "journal_priority", priorities, &priority, ctx);
+
+  if (err == MST_OK && path[0] != '/' && strcmp(path, "host") != 0)
+    return mst_fail(ctx, MST_EUSAGE, "option journal: \"%.128s\" is neither \"host\" nor an absolute path", path);
+  if (err == MST_OK)
+    err = mst_module_find("journal", "mst_tail_journal", &source, ctx);
+  if (err != MST_OK)
+    return mst_fail_within(ctx, err, "journals cannot be read here");
+  options->source = source;
+  options->journal.path = path[0] == '/' ? path : NULL;
+  options->journal.units = units ? units->values : NULL;
+  options->journal.unit_count = units ? units->value_count : 0;
+  options->journal.identifiers = identifiers ? identifiers->values : NULL;
+  options->journal.identifier_count = identifiers ? identifiers->value_count : 0;
+  options->journal.priority_max = MST_JOURNAL_PRIORITY_DEBUG - priority;
+  return MST_OK;
+}
+
+static mst_err
+read_source(const mst_collector_env *env, mst_tail_options *options, mst_errctx *ctx)
 {
   const mst_option *files = mst_collector_option(env, "files");
+  bool is_journal = mst_collector_option(env, "journal") != NULL;
 
-  if (!files || files->value_count == 0)
-    return mst_fail(ctx, MST_EUSAGE, "no files are named: give the tail files in the plan");
+  if (is_journal == (files && files->value_count > 0))
+    return mst_fail(ctx, MST_EUSAGE, "%s: give the tail either files or a journal in the plan",
+                    is_journal ? "both files and a journal are named" : "no files are named");
+  if (is_journal)
+    return read_journal(env, options, ctx);
+  options->source = &mst_tail_files;
   options->follow.globs = files->values;
   options->follow.glob_count = files->value_count;
   return MST_OK;
@@ -128,7 +160,7 @@ mst_tail_options_read(const mst_collector_env *env, mst_tail_options *ret_option
   int format = 0, from = 0, no_secrets = 0, no_pii = 0;
   double line_max = 0, files_max = 0, backlog_max = 0;
   mst_tail_options *options = ret_options;
-  mst_err err = read_files(env, options, ctx);
+  mst_err err = read_source(env, options, ctx);
 
   if (err == MST_OK)
     err = choose(env, "format", formats, &format, ctx);
@@ -161,6 +193,10 @@ mst_tail_options_read(const mst_collector_env *env, mst_tail_options *ret_option
   options->follow.from_start = from == 1;
   options->follow.files_max = (uint32_t)files_max;
   options->follow.line_max_bytes = (size_t)line_max;
+  options->journal.root_fd = env->root_fd;
+  options->journal.clock = env->clock;
+  options->journal.from_start = from == 1;
+  options->journal.line_max_bytes = (size_t)line_max;
   options->backlog_max_bytes = (uint64_t)backlog_max;
   return MST_OK;
 }

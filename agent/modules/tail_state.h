@@ -6,6 +6,7 @@
 
 #include <mst/agent/collector.h>
 #include <mst/tails/follow.h>
+#include <mst/tails/journal.h>
 #include <mst/tails/scan.h>
 
 enum {
@@ -62,15 +63,34 @@ typedef struct mst_tail_view {
   mst_buf saved;
 } mst_tail_view;
 
+struct mst_tail_source;
+
 typedef struct mst_tail_options {
+  const struct mst_tail_source *source;
   bool secrets, pii;
   mst_scan_setup scan;
   mst_scan_rule rules[MST_SCAN_RULES_MAX];
   const char *names[MST_SCAN_FIELDS][MST_SCAN_NAMES_MAX + 1];
-  mst_follow_setup follow;
+  mst_follow_setup follow;   /* when it is of files */
+  mst_journal_setup journal; /* when it is of a journal */
   double cpu_share;
   uint64_t backlog_max_bytes;
 } mst_tail_options;
+
+/* Where the lines of a tail come from: files, or a journal, which stands in a module of its own (docs/adr/0044). Const. What the functions
+ * do is said in follow.h; the worker's thread calls them. */
+typedef struct mst_tail_source {
+  mst_err (*create)(const mst_tail_options *options, mst_bytes saved, void **ret_source, mst_errctx *ctx);
+  void (*destroy)(void *source);
+  mst_err (*refresh)(void *source, mst_errctx *ctx);
+  mst_err (*read)(void *source, size_t most_bytes, mst_follow_deliver deliver, void *arg, size_t *ret_read_bytes, mst_errctx *ctx);
+  uint64_t (*skip)(void *source, uint64_t leave_bytes);
+  void (*get_stats)(const void *source, mst_follow_stats *ret_stats);
+  mst_err (*save)(void *source, mst_buf *ret_saved, mst_errctx *ctx);
+} mst_tail_source;
+extern const mst_tail_source mst_tail_files; /* tail_files.c */
+/* What the module "journal" exports under the name mst_tail_journal. */
+extern const mst_tail_source mst_tail_journal;
 
 typedef struct mst_tail {
   mst_collector_env env; /* as it was opened with; its texts are borrowed until close() */
@@ -79,7 +99,8 @@ typedef struct mst_tail {
   mst_buf before; /* what was saved before; given until there is something newer */
 
   /* The worker's. */
-  mst_follow *follow;
+  const mst_tail_source *kind;
+  void *source; /* owned, of that kind */
   mst_scanner *scanner;
   mst_tail_totals totals;
   uint64_t seen_rotations, seen_lost;
@@ -98,7 +119,8 @@ typedef struct mst_tail {
   mst_tail_view given; /* loop thread: of the last sample */
 } mst_tail;
 
-/* tail_options.c: fills options from what the plan says. MST_EUSAGE names the option that is wrong. */
+/* tail_options.c: fills options from what the plan says. MST_EUSAGE names the option that is wrong; MST_EIO: the module that reads journals
+ * cannot be loaded. */
 mst_err mst_tail_options_read(const mst_collector_env *env, mst_tail_options *ret_options, mst_errctx *ctx) MST_MUST_USE;
 
 /* tail_totals.c */

@@ -63,7 +63,7 @@ note_stats(mst_tail *tail)
 {
   mst_follow_stats stats;
 
-  mst_follow_get_stats(tail->follow, &stats);
+  tail->kind->get_stats(tail->source, &stats);
   tail->totals.rotations += stats.rotations - tail->seen_rotations;
   tail->seen_rotations = stats.rotations;
   if (stats.lost_events == tail->seen_lost)
@@ -85,6 +85,9 @@ on_block(void *arg, const mst_follow_block *block)
   tail->totals.cut_lines += block->is_cut;
   mst_scan_state_decode(block->user, &state);
   tail->job.state = &state;
+  tail->job.is_entry = block->is_entry;
+  tail->job.is_cut = block->is_cut;
+  tail->job.entry_level = (mst_log_level)block->entry_level;
   if (block->size_bytes > 0 && mst_scanner_scan(tail->scanner, &tail->job, block->data, block->size_bytes, &why) != MST_OK)
     lose(tail, why.text);
   if (block->is_end)
@@ -105,7 +108,7 @@ save_all(mst_tail *tail, mst_buf *ret_saved, mst_errctx *ctx)
 {
   mst_err err = mst_tail_totals_save(&tail->totals, ret_saved, ctx);
 
-  return err == MST_OK ? mst_follow_save(tail->follow, ret_saved, ctx) : err;
+  return err == MST_OK ? tail->kind->save(tail->source, ret_saved, ctx) : err;
 }
 
 static void
@@ -116,7 +119,8 @@ publish(mst_tail *tail)
   mst_errctx why = {0};
   mst_buf saved;
 
-  mst_follow_get_stats(tail->follow, &stats);
+  note_stats(tail); /* what was lost by the last read: its counts must not be saved as if they were whole */
+  tail->kind->get_stats(tail->source, &stats);
   if (stats.unread_bytes == 0)
     tail->behind_since.ns = 0;
   else if (tail->behind_since.ns == 0)
@@ -191,10 +195,10 @@ settle(mst_tail *tail)
 {
   mst_follow_stats stats;
 
-  mst_follow_get_stats(tail->follow, &stats);
+  tail->kind->get_stats(tail->source, &stats);
   /* Half of it: or the next second would skip again. */
   if (stats.unread_bytes > tail->options.backlog_max_bytes)
-    tail->totals.skipped_bytes += mst_follow_skip(tail->follow, tail->options.backlog_max_bytes / 2);
+    tail->totals.skipped_bytes += tail->kind->skip(tail->source, tail->options.backlog_max_bytes / 2);
   note_stats(tail);
 }
 
@@ -208,7 +212,7 @@ read_all(mst_tail *tail)
     int64_t before_ns = mst_clock_thread_cpu_ns();
     mst_errctx why = {0};
     size_t got = 0;
-    if (mst_follow_read(tail->follow, SLICE_BYTES, on_block, tail, &got, &why) != MST_OK)
+    if (tail->kind->read(tail->source, SLICE_BYTES, on_block, tail, &got, &why) != MST_OK)
       lose(tail, why.text);
     if (got == 0)
       return true;
@@ -219,7 +223,7 @@ read_all(mst_tail *tail)
     if (now_ns - published_ns >= publish_every_ns) {
       published_ns = now_ns;
       publish(tail);
-      if (mst_follow_refresh(tail->follow, &why) == MST_OK)
+      if (tail->kind->refresh(tail->source, &why) == MST_OK)
         settle(tail);
     }
   }
@@ -227,20 +231,19 @@ read_all(mst_tail *tail)
 
 /* What was saved cannot be read: it is followed anew, and may have missed something. */
 static mst_err
-open_follow(mst_tail *tail, mst_errctx *ctx)
+open_source(mst_tail *tail, mst_errctx *ctx)
 {
   mst_tail_totals_begin(&tail->totals, &tail->options, tail->opened_at);
   mst_errctx why = {0};
-  mst_bytes saved = {tail->before.data, tail->before.size_bytes};
-  mst_err err = saved.size_bytes > 0 ? mst_tail_totals_load(&tail->totals, saved, &tail->options.follow.saved, &why) : MST_OK;
+  mst_bytes saved = {tail->before.data, tail->before.size_bytes}, positions = {0};
+  mst_err err = saved.size_bytes > 0 ? mst_tail_totals_load(&tail->totals, saved, &positions, &why) : MST_OK;
 
   if (err == MST_OK)
-    err = mst_follow_create(&tail->options.follow, &tail->follow, &why);
+    err = tail->kind->create(&tail->options, positions, &tail->source, &why);
   if (err == MST_EMALFORMED) {
     snprintf(tail->broken, sizeof tail->broken, "%.200s", why.text);
-    tail->options.follow.saved = (mst_bytes){0};
     mst_tail_totals_begin(&tail->totals, &tail->options, tail->opened_at);
-    err = mst_follow_create(&tail->options.follow, &tail->follow, &why);
+    err = tail->kind->create(&tail->options, (mst_bytes){0}, &tail->source, &why);
   }
   return err == MST_OK ? MST_OK : mst_fail(ctx, err, "%s", why.text);
 }
@@ -255,14 +258,14 @@ mst_tail_work(void *arg)
 
   (void)malloc_trim(0); /* compiling patterns takes some megabytes for a moment, which the allocator would keep */
   if (err == MST_OK)
-    err = open_follow(tail, &why);
+    err = open_source(tail, &why);
   if (err != MST_OK) {
     fail(tail, why.text);
     return NULL;
   }
   tail->job = (mst_scan_job){.counts = &tail->totals.scan, .found = on_found, .arg = tail};
   while (goes_on) {
-    err = mst_follow_refresh(tail->follow, &why);
+    err = tail->kind->refresh(tail->source, &why);
     if (err != MST_OK) {
       fail(tail, why.text);
     } else {

@@ -108,6 +108,8 @@ close_record(const mst_scan_job *job)
 static void
 open_record(const mst_scan_job *job, mst_log_level level)
 {
+  if (level == MST_LEVEL_UNKNOWN && job->is_entry)
+    level = job->entry_level;
   close_record(job);
   job->state->is_open = true;
   job->state->level = (uint8_t)level;
@@ -117,18 +119,20 @@ open_record(const mst_scan_job *job, mst_log_level level)
 
 /* The level of the record that the line belongs to. */
 static mst_log_level
-take_text(const mst_scan_job *job, mst_line line)
+take_text(const mst_scan_job *job, mst_line line, bool is_inside)
 {
   mst_scan_state *state = job->state;
-  mst_continuation kind = mst_line_continues(line, state);
+  /* An entry is a record even when it is empty. */
+  bool is_first = job->is_entry && !is_inside && !state->is_open;
+  mst_continuation kind = is_first ? MST_LINE_BEGINS : mst_line_continues(line, state);
   bool is_of_error = state->is_open && (is_error((mst_log_level)state->level) || state->level == MST_LEVEL_WARN);
 
   /* One that belongs to no error is an error by itself: nobody caught it. */
-  if (mst_line_is_traceback(line) && !is_of_error) {
+  if (mst_line_is_traceback(line) && !is_of_error && !is_inside) {
     open_record(job, MST_LEVEL_ERROR);
     kind = MST_LINE_PYTHON;
   }
-  if (kind == MST_LINE_BEGINS)
+  if (kind == MST_LINE_BEGINS && !is_inside)
     open_record(job, mst_level_of_line(line));
   if (kind == MST_LINE_PYTHON || kind == MST_LINE_FRAME)
     state->has_trace = state->is_in_trace = true;
@@ -161,15 +165,15 @@ take_json(const mst_scanner *scanner, const mst_scan_job *job, mst_line line, bo
     has_trace = mst_text_has_trace(json.message.at, json.message.length);
   open_record(job, json.level);
   job->state->has_trace = has_trace;
-  return json.level;
+  return (mst_log_level)job->state->level;
 }
 
 /* A line that should be JSON and is text: it is a record that is not, unless it goes on with the one before it. */
 static mst_log_level
-take_other(const mst_scanner *scanner, const mst_scan_job *job, mst_line line)
+take_other(const mst_scanner *scanner, const mst_scan_job *job, mst_line line, bool is_inside)
 {
   const uint64_t before = job->counts->records;
-  mst_log_level level = take_text(job, line);
+  mst_log_level level = take_text(job, line, is_inside);
 
   if (job->counts->records == before)
     return level;
@@ -232,8 +236,9 @@ take_line(mst_scanner *scanner, const mst_scan_job *job, mst_line line)
   mst_scan_state *state = job->state;
   size_t number = scanner->line_number++, blanks = 0;
   bool is_part = scanner->parts && number < MST_PIECE_BYTES && (scanner->parts[number / 8] >> number % 8 & 1);
-  bool goes_on = state->is_part;
+  bool goes_on = state->is_part, is_inside = scanner->is_inside;
 
+  scanner->is_inside = job->is_entry;
   job->counts->lines++;
   if (!scanner->is_ascii && !is_valid_utf8(line.at, line.length))
     job->counts->invalid_lines++;
@@ -242,9 +247,9 @@ take_line(mst_scanner *scanner, const mst_scan_job *job, mst_line line)
     return (mst_log_level)state->level;
   while (blanks < line.length && (line.at[blanks] == ' ' || line.at[blanks] == '\t'))
     blanks++;
-  if (scanner->names && blanks < line.length && line.at[blanks] == '{' && (blanks == 0 || !state->is_open))
+  if (scanner->names && blanks < line.length && line.at[blanks] == '{' && !is_inside && (blanks == 0 || !state->is_open))
     return take_json(scanner, job, line, is_part || job->is_cut);
-  return scanner->format == MST_SCAN_JSON ? take_other(scanner, job, line) : take_text(job, line);
+  return scanner->format == MST_SCAN_JSON ? take_other(scanner, job, line, is_inside) : take_text(job, line, is_inside);
 }
 
 /* What was screened: each line with the patterns that may fit it. */
@@ -345,6 +350,7 @@ mst_scanner_scan(mst_scanner *scanner, const mst_scan_job *job, const char *data
   const char *at = data, *end = data + size_bytes;
   mst_err err = MST_OK;
 
+  scanner->is_inside = false;
   while (err == MST_OK && at < end) {
     size_t left = (size_t)(end - at);
     const char *newline = left > MST_PIECE_BYTES ? memrchr(at, '\n', MST_PIECE_BYTES) : NULL;

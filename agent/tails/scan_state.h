@@ -175,6 +175,7 @@ enum {
 struct mst_scanner {
   mst_scan_format format;
   bool has_lines;
+  bool is_inside; /* the next line is one of an entry, but not its first */
   uint32_t required;
   mst_names *names, *docker; /* NULL where there is nothing to be read */
   mst_patterns patterns;

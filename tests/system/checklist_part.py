@@ -22,7 +22,7 @@ def checklist(name, items, variables):
 title: A part of the staging checklist
 version: "1"
 period: 48h
-policy: {{sign_offs: [], coverage: 50%, max_gap: 1m}}
+policy: {{sign_offs: [], coverage: 50%, max_gap: 1m, conditional: 0%}}  # else the first item that is lost for good ends the run
 sections: [{{id: "1", title: All}}]
 """
     text += "variables:\n" + "".join(f'  {variable}: "{value}"\n' for variable, value in variables.items())

@@ -54,7 +54,7 @@ class Engine:
         for mount in reversed(pathlib.Path("/proc/self/mounts").read_text().splitlines()):
             path = mount.split()[1]
             if path.startswith((str(self.folder), str(self.short))):
-                subprocess.run(["umount", path], check=False, capture_output=True)
+                subprocess.run(["umount", "-l", path], check=False, capture_output=True)
         shutil.rmtree(self.short, ignore_errors=True)
         shutil.rmtree(self.folder / "data", ignore_errors=True)
 

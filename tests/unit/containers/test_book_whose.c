@@ -125,6 +125,29 @@ Test(book_by_hand, kill_that_is_told_after_the_death__is_by_hand_all_the_same)
   }
 }
 
+Test(book_by_hand, kill_and_death_told_with_their_times_the_other_way_round__are_one)
+{
+  for (int kill_first = 0; kill_first < 2; kill_first++) {
+    mst_book book = new_book();
+    mst_docker_record *record = begin(&book);
+
+    if (kill_first) {
+      tell(&book, MST_ACTION_KILL, 200003, 9);
+      tell(&book, MST_ACTION_DIE, 200000, 137);
+    } else {
+      tell(&book, MST_ACTION_DIE, 200003, 137);
+      tell(&book, MST_ACTION_KILL, 200000, 9);
+    }
+    confirm(&book, 300000);
+    cr_expect_eq(record->by_hand, 1, "%d", kill_first);
+    tell(&book, MST_ACTION_START, 300500, 0);
+    tell(&book, MST_ACTION_DIE, 301000, 1); /* of itself */
+    confirm(&book, 400000);
+    cr_expect_eq(record->by_hand, 2, "%d: the start, as its policy is to let it be", kill_first);
+    mst_book_done(&book);
+  }
+}
+
 Test(book_totals, container_that_is_gone__stays_in_the_totals)
 {
   mst_book book = new_book();

@@ -139,6 +139,20 @@ Test(plan, tails__are_collectors_with_a_name_and_hold_on_their_hosts)
   mst_plan_set_destroy(set);
 }
 
+Test(plan, journals__are_tails_with_options_of_their_own)
+{
+  mst_plan_set *set =
+      load("plan: p\ncollectors: [{name: cpu}]\ntails:\n"
+           "  - {name: all, journal: {}}\n"
+           "  - {name: some, journal: {units: [a.service, 'b*'], identifiers: sshd, priority: err, path: /j}, from: start}\n");
+
+  cr_assert_not_null(set, "%s", diags.count ? diags.list[0].text : "");
+  expect_told(set, "",
+              "cpu tail/all:host:auto:end:true:true:1048576:256:0.2:1073741824 "
+              "tail/some:/j:a.service:b*:sshd:err:auto:start:true:true:1048576:256:0.2:1073741824");
+  mst_plan_set_destroy(set);
+}
+
 Test(plan, variables__are_put_in_and_an_overlay_sets_them)
 {
   char overlay[64] = "/tmp/mst_overlay_XXXXXX";

@@ -231,8 +231,8 @@ Test(tail, secret__is_counted_with_its_pattern_and_print_only)
 
 Test(tail, wrong_option__is_said)
 {
-  static const char *const wrong[][2] = {
-      {"format", "xml"}, {"line_max", "many"}, {"rule_names", "lonely"}, {"required", "levle"}, {"from", "middle"}};
+  static const char *const wrong[][2] = {{"format", "xml"},     {"line_max", "many"}, {"rule_names", "lonely"},
+                                         {"required", "levle"}, {"from", "middle"},   {"journal", "host"}};
 
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
     struct world *world = make();
@@ -240,6 +240,58 @@ Test(tail, wrong_option__is_said)
     begin(world, (mst_bytes){0});
     apply(world);
     cr_expect_str_eq(mst_sampler_collector_at(world->rig.sampler, 0).state, "error", "%s", wrong[i][0]);
+    done(world);
+  }
+}
+
+Test(tail, source__is_either_files_or_a_journal)
+{
+  struct world *world = make();
+
+  option(world, "journal", "host");
+  begin(world, (mst_bytes){0});
+  apply(world);
+  cr_expect(strstr(mst_sampler_collector_at(world->rig.sampler, 0).reason, "both files and a journal are named"), "%s",
+            mst_sampler_collector_at(world->rig.sampler, 0).reason);
+  world->option_count = 0;
+  option(world, "format", "text");
+  begin(world, (mst_bytes){0});
+  apply(world);
+  cr_expect(strstr(mst_sampler_collector_at(world->rig.sampler, 0).reason, "no files are named"), "%s",
+            mst_sampler_collector_at(world->rig.sampler, 0).reason);
+  done(world);
+}
+
+/* This program has no modules beside it. */
+Test(tail, journal_without_its_module__is_said)
+{
+  struct world *world = make();
+
+  world->option_count = 0;
+  option(world, "journal", "host");
+  option(world, "journal_priority", "err");
+  begin(world, (mst_bytes){0});
+  apply(world);
+  cr_expect(strstr(mst_sampler_collector_at(world->rig.sampler, 0).reason,
+                   "journals cannot be read here: the agent's module journal is not installed"),
+            "%s", mst_sampler_collector_at(world->rig.sampler, 0).reason);
+  done(world);
+}
+
+Test(tail, journal_that_is_wrong__is_said)
+{
+  static const char *const wrong[][3] = {{"nginx", "err", "neither \"host\" nor an absolute path"},
+                                         {"host", "error", "option journal_priority"}};
+
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    struct world *world = make();
+    world->option_count = 0;
+    option(world, "journal", wrong[i][0]);
+    option(world, "journal_priority", wrong[i][1]);
+    begin(world, (mst_bytes){0});
+    apply(world);
+    cr_expect(strstr(mst_sampler_collector_at(world->rig.sampler, 0).reason, wrong[i][2]), "%s",
+              mst_sampler_collector_at(world->rig.sampler, 0).reason);
     done(world);
   }
 }

@@ -331,3 +331,64 @@ Test(scan_property, blocks_cut_anywhere_and_both_engines__count_the_same)
     mst_scanner_destroy(only[i]);
   }
 }
+
+/* Entries of a journal, one call each. */
+static mst_scan_counts
+scan_entries(mst_scan_format format, mst_log_level level, bool is_stream, const char *const *entries)
+{
+  mst_scanner *scanner =
+      make((mst_scan_setup){.format = format, .rules = &(mst_scan_rule){.name = "bad", .pattern = "bad"}, .rule_count = 1});
+  mst_scan_state state = {0};
+  mst_scan_counts counts = {0};
+  const mst_scan_job job = {.state = &state, .counts = &counts, .is_entry = true, .entry_level = level};
+  mst_errctx ctx = {0};
+
+  for (; *entries; entries++) {
+    cr_assert_eq(mst_scanner_scan(scanner, &job, *entries, strlen(*entries), &ctx), MST_OK, "%s", ctx.text);
+    if (!is_stream)
+      mst_scanner_finish(scanner, &job);
+  }
+  mst_scanner_finish(scanner, &job);
+  mst_scanner_destroy(scanner);
+  return counts;
+}
+
+Test(entry, lines_of_one__are_one_record)
+{
+  static const char *const entries[] = {
+      "2026-11-23 05:17:33 ERROR bad\n2026-11-23 05:17:34 INFO bad\n{\"level\":\"fatal\"}\nTraceback (most recent call last)\n", NULL};
+  mst_scan_counts counts = scan_entries(MST_SCAN_AUTO, MST_LEVEL_DEBUG, false, entries);
+
+  cr_expect_eq(counts.records, 1);
+  cr_expect_eq(counts.levels[MST_LEVEL_ERROR], 1);
+  cr_expect_eq(counts.rules[0], 2, "rules count lines");
+  cr_expect_eq(counts.checked[MST_QUALITY_ERROR_WITH_STACK_TRACE], 1);
+  cr_expect_eq(counts.passed[MST_QUALITY_ERROR_WITH_STACK_TRACE], 1);
+  cr_expect_eq(counts.checked[MST_QUALITY_JSON], 0);
+}
+
+Test(entry, without_a_level_in_its_text__has_that_of_the_journal)
+{
+  static const char *const entries[] = {"it failed\n",     "{\"msg\":\"it failed\"}\n", "\n",
+                                        "WARNING: slow\n", "{\"level\":\"info\"}\n",    NULL};
+  mst_scan_counts counts = scan_entries(MST_SCAN_AUTO, MST_LEVEL_ERROR, false, entries);
+
+  cr_expect_eq(counts.records, 5);
+  cr_expect_eq(counts.levels[MST_LEVEL_ERROR], 3);
+  cr_expect_eq(counts.levels[MST_LEVEL_WARN], 1);
+  cr_expect_eq(counts.levels[MST_LEVEL_INFO], 1);
+}
+
+Test(entry, lines_of_a_stream__go_on_with_its_record_and_others_do_not)
+{
+  static const char *const entries[] = {
+      "starting\n", "Traceback (most recent call last):\n", "  File \"a.py\", line 1, in f\n", "ValueError: bad\n", "going on\n", NULL};
+  mst_scan_counts stream = scan_entries(MST_SCAN_TEXT, MST_LEVEL_INFO, true, entries);
+  mst_scan_counts whole = scan_entries(MST_SCAN_TEXT, MST_LEVEL_INFO, false, entries);
+
+  cr_expect_eq(stream.records, 3);
+  cr_expect_eq(stream.levels[MST_LEVEL_INFO], 2);
+  cr_expect_eq(stream.levels[MST_LEVEL_ERROR], 1);
+  cr_expect_eq(stream.passed[MST_QUALITY_ERROR_WITH_STACK_TRACE], 1);
+  cr_expect_eq(whole.records, 5);
+}

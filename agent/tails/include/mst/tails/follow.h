@@ -55,6 +55,8 @@ typedef struct mst_follow_block {
   size_t size_bytes; /* 0 only with is_end */
   bool is_end;       /* the file was rotated and is finished: what was open in it is over. Again, when its writer wrote to it after that */
   bool is_cut;       /* one line, which is longer and was cut */
+  bool is_entry;     /* of a journal (journal.h): the lines are one entry */
+  uint8_t entry_level; /* mst_log_level that came with it; MST_LEVEL_UNKNOWN: none */
 } mst_follow_block;
 /* Must not call the follower. */
 typedef void (*mst_follow_deliver)(void *arg, const mst_follow_block *block);

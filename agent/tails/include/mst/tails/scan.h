@@ -111,6 +111,8 @@ const char *mst_scan_pattern_at(size_t number);
 typedef struct mst_scan_job {
   mst_scan_state *state;
   mst_scan_counts *counts;
+  bool is_entry; /* data is one entry of a journal: its first line may go on with the open record, the others go on with the first */
+  mst_log_level entry_level;                           /* of an entry whose text says none */
   void (*found)(void *arg, const mst_scan_find *find); /* for each secret; may be NULL. Must not call the scanner */
   void *arg;
   bool is_cut; /* data is one line, of which the end is missing: whether it is JSON cannot be told, and is not counted */

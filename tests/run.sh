@@ -137,25 +137,39 @@ suite_fuzz() {
     result "fuzz/$name" $status
   done
 }
+# How many of pytest's closing line "1 failed, 135 passed in 640.38s (0:10:40)" are so.
+counted() { # WORD LINE
+  local number
+  number=$(grep -oE "[0-9]+ $1" <<<"$2" | cut -d' ' -f1)
+  echo "${number:-0}"
+}
+run_pytest() { # NAME SELECTION [OPTION...]
+  local name=$1 selection=$2 log=build/system-$1.log output status f s
+  shift 2
+  tests/.venv/bin/pytest tests/system -q -rs --durations=10 -m "$selection" "$@" 2>&1 | tee "$log"
+  status=${PIPESTATUS[0]}
+  output=$(tail -1 "$log")
+  f=$(($(counted failed "$output") + $(counted error "$output")))
+  s=$(counted skipped "$output")
+  passed=$((passed + $(counted passed "$output")))
+  failed=$((failed + f + s))
+  [ "$f" = 0 ] || failures+=("system ($name)")
+  # A test that could not run is not a test that passed.
+  [ "$s" = 0 ] || failures+=("system ($name): $s skipped")
+  # 0: all passed, 1: some failed, 5: none was selected
+  case $status in
+    0 | 1) ;;
+    5) [ ${#patterns[@]} -ne 0 ] || { failed=$((failed + 1)); failures+=("system ($name): no test"); } ;;
+    *) failed=$((failed + 1)); failures+=("system ($name): pytest exit $status") ;;
+  esac
+}
 suite_system() {
   build asan || return
   build release || return
-  local select="" pattern output status
+  local select="" pattern
   for pattern in "${patterns[@]}"; do select+="${select:+ or }${pattern}"; done
-  tests/.venv/bin/pytest tests/system -q -rs --durations=10 ${select:+-k "$select"} 2>&1 | tee build/system.log
-  status=${PIPESTATUS[0]}
-  output=$(tail -1 build/system.log)
-  local p f e s
-  p=$(grep -oE '[0-9]+ passed' <<<"$output" | cut -d' ' -f1)
-  f=$(grep -oE '[0-9]+ failed' <<<"$output" | cut -d' ' -f1)
-  e=$(grep -oE '[0-9]+ error' <<<"$output" | cut -d' ' -f1)
-  s=$(grep -oE '[0-9]+ skipped' <<<"$output" | cut -d' ' -f1)
-  passed=$((passed + ${p:-0}))
-  failed=$((failed + ${f:-0} + ${e:-0}))
-  [ "${f:-0}" = 0 ] && [ "${e:-0}" = 0 ] || failures+=("system")
-  # A test that could not run is not a test that passed.
-  if [ "${s:-0}" != 0 ]; then failed=$((failed + s)); failures+=("system: $s skipped"); fi
-  if [ "$status" -ne 0 ] && [ "$status" -ne 1 ] && [ ${#patterns[@]} -eq 0 ]; then failed=$((failed + 1)); failures+=("pytest exit $status"); fi
+  run_pytest together "not alone" -n "$jobs" --dist loadfile ${select:+-k "$select"}
+  run_pytest alone alone ${select:+-k "$select"}
 }
 
 ./tests/setup.sh || exit 69

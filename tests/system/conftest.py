@@ -9,6 +9,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import harness  # noqa: E402
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: it measures, or it takes all cores; tests/run.sh runs it when no other test runs")
+
+
 @pytest.fixture
 def site(tmp_path):
     """A controller and its agents on loopback; all of them are gone after the test."""

@@ -17,10 +17,22 @@ AGENT = BUILD / "agent" / "muster-agent"
 _names = itertools.count()
 
 
+# Below the kernel's own range (from 32768 on), and each worker of pytest-xdist has its own: nobody else takes a port between the look and the use.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+_PORTS = 3000
+_first_port = 20000 + _PORTS * (_WORKER % 4)
+_ports = itertools.cycle(range(_first_port, _first_port + _PORTS))
+
+
 def free_port(host="127.0.0.1"):
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
+    for port in itertools.islice(_ports, _PORTS):
+        with socket.socket() as probe:
+            try:
+                probe.bind((host, port))
+                return port
+            except OSError:
+                continue
+    raise AssertionError(f"no free port from {_first_port} to {_first_port + _PORTS}")
 
 
 def wait_until(condition, timeout, what, every=0.05):

@@ -8,6 +8,9 @@ import pytest
 
 import harness
 
+# It measures, or it takes all cores: not beside other tests.
+pytestmark = pytest.mark.alone
+
 TICK_S = 0.01  # USER_HZ: what one unit of /proc/stat is
 
 

@@ -4,7 +4,12 @@ import shutil
 import subprocess
 import time
 
+import pytest
+
 import harness
+
+# It measures, or it takes all cores: not beside other tests.
+pytestmark = pytest.mark.alone
 
 
 def run_quickstart(tree, ports):

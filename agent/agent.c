@@ -42,6 +42,7 @@ typedef struct agent {
   mst_session session;
   mst_spooler *spooler;
   mst_delivery *delivery;
+  mst_copies copies;
   mst_notices notices;
   mst_schedule schedule;
   mst_digest plan; /* in force; zero: none */
@@ -398,6 +399,7 @@ open_delivery(agent *a, mst_errctx *ctx)
       .pins_path = a->paths.pins,
       .plan_path = a->paths.plan,
       .plan = a->plan,
+      .copies = &a->copies,
       .uplink = {.urls = (const char *const *)config->controllers.items,
                  .url_count = config->controllers.count,
                  .ca_file = config->tls.ca_file,
@@ -413,7 +415,8 @@ open_delivery(agent *a, mst_errctx *ctx)
     if (strncmp(config->controllers.items[i], "tcp://", 6) == 0 && !mst_agent_url_is_local(config->controllers.items[i]))
       mst_log(MST_LOG_WARN, "link-not-encrypted", "url", config->controllers.items[i], "advice",
               "reports are signed but readable on the way; use tls+tcp:// between hosts", NULL);
-  return mst_delivery_create(&setup, &a->delivery, ctx);
+  mst_err err = mst_copies_open(&a->copies, config->copies, ctx);
+  return err == MST_OK ? mst_delivery_create(&setup, &a->delivery, ctx) : err;
 }
 
 static void
@@ -443,6 +446,7 @@ static void
 close_agent(agent *a)
 {
   mst_delivery_destroy(a->delivery);
+  mst_copies_close(&a->copies);
   mst_spooler_destroy(a->spooler);
   mst_report_writer_done(&a->writer);
   mst_buf_done(&a->saved);
@@ -459,7 +463,7 @@ close_agent(agent *a)
 mst_err
 mst_agent_run(mst_agent_config *config, const char *config_path, const mst_clock *clock, bool *ret_reload, mst_errctx *ctx)
 {
-  agent a = {.config = config, .config_path = config_path, .clock = clock};
+  agent a = {.config = config, .config_path = config_path, .clock = clock, .copies = {.fd = -1}};
 
   a.schedule = (mst_schedule){.interval_ns = config->interval_ns, .jitter_ratio = config->jitter_ratio};
   a.expired = mst_clock_mono(clock);

@@ -87,6 +87,8 @@ static const mst_config_field agent_fields[] = {
     {"log", MST_CONFIG_STRUCT, offsetof(mst_agent_config, log), .sub = &log_schema, .help = "What is logged, and how"},
     {"ledger", MST_CONFIG_STRING, offsetof(mst_agent_config, ledger), .min = 1, .max = 3000,
      .help = "File to which every record's making, storing and loss is appended as text; for audits and tests, grows without bound"},
+    {"copies", MST_CONFIG_STRING, offsetof(mst_agent_config, copies), .min = 1, .max = 3000,
+     .help = "File to which a copy of everything that is sent is appended; for audits and tests, grows without bound"},
 };
 
 const mst_config_schema mst_agent_config_schema = {
@@ -174,7 +176,7 @@ check_paths(const mst_agent_config *config, const mst_yaml_node *root, mst_diags
 {
   const struct {
     const char *key, *path;
-  } paths[] = {{"state_dir", config->state_dir}, {"root", config->root}, {"ledger", config->ledger}};
+  } paths[] = {{"state_dir", config->state_dir}, {"root", config->root}, {"ledger", config->ledger}, {"copies", config->copies}};
 
   for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
     if (paths[i].path && paths[i].path[0] != '/')

@@ -32,7 +32,7 @@ typedef struct mst_agent_config {
   struct {
     int level, format; /* mst_log_level, mst_log_format */
   } log;
-  char *ledger;
+  char *ledger, *copies;
 } mst_agent_config;
 
 /* One row a key; docs/configuration-agent.md is checked against it. */

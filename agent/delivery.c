@@ -149,10 +149,13 @@ send_parcel(mst_delivery *delivery, mst_parcel *parcel)
 {
   unsigned slot;
 
-  if (mst_uplink_send(delivery->uplink, parcel->item.envelope, parcel->item.size_bytes, &slot, &parcel->sent, NULL) == MST_OK)
-    delivery->flights[slot] = parcel;
-  else
+  if (mst_uplink_send(delivery->uplink, parcel->item.envelope, parcel->item.size_bytes, &slot, &parcel->sent, NULL) != MST_OK) {
     mst_delivery_finish(delivery, parcel, MST_SETTLE_RETURN, NULL);
+    return;
+  }
+  delivery->flights[slot] = parcel;
+  if (delivery->setup.copies)
+    mst_copies_keep(delivery->setup.copies, parcel->item.envelope, parcel->item.size_bytes);
 }
 
 static void

@@ -5,6 +5,7 @@
 
 #include <uv.h>
 
+#include "copies.h"
 #include "offset.h"
 #include "pins.h"
 #include "session.h"
@@ -23,6 +24,7 @@ typedef struct mst_delivery_setup {
   mst_pins *pins;
   const char *pins_path, *plan_path; /* where a changed key and a new plan are saved */
   mst_digest plan;                   /* in force already; zero: none */
+  mst_copies *copies;                /* of what is sent; may be NULL */
   mst_uplink_setup uplink;           /* loop, clock and callbacks are filled in */
   /* A plan that its signature vouches for, whenever a reply brings one; borrowed for the call. May be NULL. */
   void (*on_plan)(void *arg, const mst_plan *plan);

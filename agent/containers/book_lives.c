@@ -245,7 +245,8 @@ tell_kill(mst_docker_record *record, const mst_docker_event *event)
   default: /* 0: Podman does not say it */
     break;
   }
-  bool is_of_the_death = is_within(event->at, record->died_at, late_kill_ns) || (!record->is_up && is_within(record->died_at, event->at, deadly_ns));
+  bool is_of_the_death =
+      is_within(event->at, record->died_at, late_kill_ns) || (!record->is_up && is_within(record->died_at, event->at, deadly_ns));
 
   if (!is_of_the_death || (record->is_up && event->at.ns > record->started_at.ns)) {
     record->killed_at = event->at;

@@ -176,14 +176,21 @@ is_surely_same(const mst_file *file, const mst_found_file *one)
   return file->state != MST_FILE_HELD && file->head_bytes > 0 && is_still_same(file, one, &is_unsure);
 }
 
-/* Forgets the inodes of finished files that others have now, and copies that are not what they were: they are looked at anew. */
+/* Whoever deletes rotated files gives their inodes to others, unless they are open here. */
+static bool
+may_be_replaced(const mst_file *file)
+{
+  return file->state == MST_FILE_FINISHED || file->state == MST_FILE_HELD || (file->state == MST_FILE_ROTATED && file->fd < 0);
+}
+
+/* Forgets the inodes of rotated files that others have now, and copies that are not what they were: they are looked at anew. */
 static void
 drop_replaced(mst_follow *follow, const mst_found *all)
 {
   for (size_t i = 0; i < all->count; i++) {
     const mst_found_file *one = &all->list[i];
     mst_file *file = one->kind == MST_SIBLING_COMPRESSED ? NULL : mst_follow_known(follow, &one->info);
-    if (!file || file->round == follow->round || (file->state != MST_FILE_FINISHED && file->state != MST_FILE_HELD))
+    if (!file || file->round == follow->round || !may_be_replaced(file))
       continue;
     bool is_taken = file->state == MST_FILE_HELD && mst_found_is_live(one); /* the copy was put in the original's place */
     if (!is_taken && is_surely_same(file, one))

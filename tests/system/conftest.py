@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import harness  # noqa: E402
+import planted  # noqa: E402
 
 
 def pytest_configure(config):
@@ -31,3 +32,20 @@ def network(tmp_path):
 def full():
     """True with `tests/run.sh --full`: the sizes that the issue asks for."""
     return os.environ.get("MST_FULL") == "yes"
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["searched"] = planted.searched
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    for what, count in getattr(node, "workeroutput", {}).get("searched", {}).items():
+        planted.searched[what] += count
+
+
+def pytest_terminal_summary(terminalreporter):
+    count = planted.searched
+    terminalreporter.write_line(f"planted secrets: none in {count['copies']} agents' copies of all that they sent ({count['copied_bytes'] / 1e6:.1f} MB), "
+                                f"nor in the rest of {count['files']} files ({count['bytes'] / 1e6:.1f} MB)")

@@ -9,6 +9,7 @@ import tarfile
 import tempfile
 
 import harness
+import planted
 
 IMAGE = "muster-test/busybox:1"
 APPLETS = ("sh", "sleep", "test", "touch", "rm", "cat", "dd", "kill")
@@ -77,7 +78,8 @@ class Engine:
         self.run("import", "--change", 'CMD ["/bin/sleep", "1000000"]', archive, IMAGE)
 
     def container(self, name, *options, command=()):
-        return self.run("run", "-d", "--name", name, "--network", "none", *options, IMAGE, *command).stdout.strip()
+        secrets = [part for name, value in planted.ENVIRONMENT.items() for part in ("--env", f"{name}={value}", "--label", f"{name}={value}")]
+        return self.run("run", "-d", "--name", name, "--network", "none", *secrets, *options, IMAGE, *command).stdout.strip()
 
     def remove_all(self):
         names = self.run("ps", "-aq").stdout.split()

@@ -8,6 +8,8 @@ import socket
 import subprocess
 import time
 
+import planted
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("MST_BUILD", ROOT / "build" / "asan"))
 MUSTERD = BUILD / "controller" / "musterd"
@@ -64,7 +66,7 @@ class Program:
         self.log = pathlib.Path(log)
         self.file = open(self.log, "ab")
         self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=self.file, stderr=self.file,
-                                        env={**os.environ, **(env or {})})
+                                        env={**os.environ, **planted.ENVIRONMENT, **(env or {})})
 
     @property
     def pid(self):
@@ -157,6 +159,7 @@ class Agent:
             "hostname": name,
             "interval": "200ms",
             "ledger": self.folder / "ledger",
+            "copies": self.folder / "copies",
             **(config or {}),
         }
         self.write_config()
@@ -233,12 +236,19 @@ class Site:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, failure, *_):
         for agent in self.agents:
             if agent.program and agent.program.running():
                 agent.program.kill()
         if self.program and self.program.running():
             self.program.kill()
+        if not failure:
+            self.search_for_secrets()
+
+    def search_for_secrets(self):
+        for agent in self.agents:
+            planted.search_agent(agent.folder, agent.settings["state_dir"])
+        planted.search_controller(self.folder, self.settings["state_dir"])
 
     def write_config(self):
         self.config.write_text(to_yaml(self.settings))

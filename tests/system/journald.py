@@ -6,6 +6,7 @@ import socket
 import subprocess
 
 import harness
+import planted
 
 JOURNALD = pathlib.Path("/lib/systemd/systemd-journald")
 
@@ -72,6 +73,7 @@ class Journald:
     def send(self, message, **fields):
         """One entry by the native protocol; blocks while journald is behind."""
         data = message if isinstance(message, bytes) else message.encode()
+        fields = {**planted.ENVIRONMENT, **fields}
         text = "".join(f"{name}={value}\n" for name, value in fields.items()).encode()
         self.native.send(text + b"MESSAGE\n" + len(data).to_bytes(8, "little") + data + b"\n")
 

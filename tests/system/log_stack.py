@@ -1,16 +1,11 @@
 """An application that logs, and the items of the staging checklist that its logs decide."""
 import json
-import os
 import re
 import threading
 import time
 
 import checklist_part
 import harness
-
-# Put together here, so that no scanner of repositories takes this file for a leak.
-PLANTED_KEY = "sk-" + "proj-a1B2c3D4e5F6g7H8i9J0k1L2m3N4"
-PLANTED_CARD = "4111 1111 " + "1111 1111"
 
 TRACE = "Traceback (most recent call last):\n  File \"app.py\", line 7, in run\nValueError: no"
 
@@ -77,9 +72,3 @@ def plan(path, folder, deploy_log):
     tails = tails.replace("${log_folder}", str(folder)).replace("${deploy_log}", str(deploy_log))
     path.write_text(f"plan: logs\ninterval: 200ms\njitter: 0\ncollectors: [{{name: uptime}}]\n{tails}")
     return path
-
-
-def files_below(folder):
-    for base, _, names in os.walk(folder):
-        for name in names:
-            yield os.path.join(base, name)

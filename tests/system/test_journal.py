@@ -6,6 +6,7 @@ import pytest
 
 import harness
 import journald
+import planted
 
 PLAN = """
 plan: journal
@@ -74,13 +75,14 @@ def test_entries__are_counted_by_level_and_rule(site, tmp_path, journal):
     items.append(item("1.7", "{rule: bad}", "== 5"))
     items.append(item("1.8", "", "== 0", signal="muster.log.lost"))
     items.append(item("1.9", "", "== 1", signal="muster.log.invalid_lines"))
+    items.append(item("1.10", "", "== 1", signal="muster.log.secrets"))
     start(site, tmp_path, f"{{path: {journal.path}, identifiers: [app, 'web*']}}", items)
     wait_for(site, {"1.8": "PASS"})
     journal.send("started\nERROR is only a word of this record, broken", PRIORITY=6, SYSLOG_IDENTIFIER="app")
     journal.send("WARNING: of its own level, broken", PRIORITY=6, SYSLOG_IDENTIFIER="app")
     journal.send('{\n  "level": "warn", "message": "JSON over two lines"\n}', PRIORITY=3, SYSLOG_IDENTIFIER="app")
     journal.send(b"broken bytes \xff\xfe\0", PRIORITY=2, SYSLOG_IDENTIFIER="app")
-    journal.send("it failed", PRIORITY=3, SYSLOG_IDENTIFIER="web1")
+    journal.send(f"it failed with {planted.KEY}", PRIORITY=3, SYSLOG_IDENTIFIER="web1")
     journal.send("not asked for, broken", PRIORITY=3, SYSLOG_IDENTIFIER="other")
     # Two services at once, line by line: neither's trace goes on with the other's.
     one, two = journal.output("web1"), journal.output("web2")

@@ -6,6 +6,7 @@ import pytest
 import checklist_part
 import harness
 import log_stack
+import planted
 
 LOGS = {"1.1.4", "2.1.7", "2.2.6", "4.3.7", "5.2.7", "5.3.6", "6.1.1", "6.1.2", "6.1.3", "6.1.4", "6.1.5", "6.1.6", "6.1.7", "6.1.8", "6.3.6", "7.1.8", "8.3.4",
         "8.3.7", "9.1.8", "10.1.2", "12.1.1", "12.2.7", "12.3.4"}
@@ -33,8 +34,8 @@ def no_siblings(app):
 
 # what is done: (how, items that fail by it)
 FAULTS = {
-    "secret": (lambda app: app.log(message=f"key {log_stack.PLANTED_KEY}"), {"1.1.4", "6.1.4", "8.3.4"}),
-    "card-number": (lambda app: app.log(message=f"paid with {log_stack.PLANTED_CARD}"), {"6.1.4", "8.3.4"}),
+    "secret": (lambda app: app.log(message=f"key {planted.KEY}"), {"1.1.4", "6.1.4", "8.3.4"}),
+    "card-number": (lambda app: app.log(message=f"paid with {planted.CARD}"), {"6.1.4", "8.3.4"}),
     "deploy-error": (lambda app: app.deploy(f"2026-11-23 05:17:33 ERROR migration failed\n{log_stack.TRACE}\n"), {"2.1.7"}),
     "silence": (lambda app: app.switches.add("silent"), {"2.2.6", "4.3.7", "6.1.1", "6.1.3", "10.1.2"}),
     "no-audit": (lambda app: app.switches.add("no-audit"), {"4.3.7"}),
@@ -117,19 +118,13 @@ def test_fault__fails_exactly_its_items(staged, fault):
 def test_planted_secrets__are_nowhere_but_in_the_log(staged):
     """What the agent spooled, what the controller stored, what either logged: name, file, count and fingerprint, never the text."""
     site, app = staged
-    app.log(message=f"key {log_stack.PLANTED_KEY}")
-    app.log(message=f"paid with {log_stack.PLANTED_CARD}")
+    app.log(message=f"key {planted.KEY}")
+    app.log(message=f"paid with {planted.CARD}")
     harness.wait_until(lambda: "openai-api-key" in (site.folder / "controller").joinpath("muster.db-wal").read_bytes().decode("latin-1")
-                       or any(b"openai-api-key" in open(path, "rb").read() for path in log_stack.files_below(site.folder / "controller")), 20,
+                       or any(b"openai-api-key" in open(path, "rb").read() for path in planted.files_below(site.folder / "controller")), 20,
                        "the find arrives at the controller")
-    planted = [log_stack.PLANTED_KEY.encode(), log_stack.PLANTED_CARD.encode(), log_stack.PLANTED_CARD.replace(" ", "").encode(), log_stack.PLANTED_KEY[8:].encode()]
     searched = 0
-    for path in log_stack.files_below(site.folder):
-        if str(path).startswith(str(app.folder)):
-            continue
-        if not os.path.isfile(path):
-            continue
-        data = open(path, "rb").read()
-        searched += len(data)
-        assert not [secret for secret in planted if secret in data], path
+    for path in planted.files_below(site.folder):
+        if app.folder not in path.parents:
+            searched += planted.search(path, planted.NEEDLES)
     assert searched > 10000

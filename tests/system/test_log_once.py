@@ -5,13 +5,14 @@ import shutil
 import time
 
 import harness
+import planted
 
 CHECKLIST = """
 checklist: once
 title: Each line once
 version: "1"
 period: 48h
-policy: {{sign_offs: [], coverage: 1%, max_gap: 30m}}
+policy: {{sign_offs: [], coverage: 1%, max_gap: 30m, conditional: 0%}}  # else a line lost ends the run, and what else is wrong stays unseen
 sections: [{{id: "1", title: Lines}}]
 items:
   - {{id: "1.1", title: All lines, class: S, check: {{signal: muster.log.records, where: {{level: info}}, stat: increase, hosts: measuring, target: "== {lines}"}}}}
@@ -37,7 +38,7 @@ class Log:
         self.file = open(self.path, "ab")
 
     def write(self, lines):
-        block = "".join(f'{{"level": "info", "n": {self.number + i}, "message": "request {self.number + i} was handled in {i % 97} ms by worker {i % 7}"}}\n'
+        block = "".join(f'{{"level": "info", "n": {self.number + i}, "message": "request {self.number + i} was handled in {i % 97} ms by worker {i % 7}{self.secret(i)}"}}\n'
                         for i in range(lines))
         self.number += lines
         data = block.encode()
@@ -46,6 +47,9 @@ class Log:
         self.file.flush()
         self.file.write(data[cut:])
         self.file.flush()
+
+    def secret(self, i):
+        return f" with {planted.KEY}" if (self.number + i) % 1000 == 7 else ""
 
     def rotate(self):
         self.file.flush()
@@ -64,6 +68,8 @@ class Log:
 
 def test_rotations_and_kills__every_line_is_counted_once(tmp_path, full):
     lines, kills = (9_000_000, 60) if full else (300_000, 12)  # 110 bytes each: 1 GB
+    # An agent is up some 0.25 s before it reads, and reports every 0.2 s. With 30 MB between two kills it must be given the time to.
+    pause = 0.4 if full else 0.1
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     chance = random.Random(seed)
@@ -84,7 +90,7 @@ def test_rotations_and_kills__every_line_is_counted_once(tmp_path, full):
             log.write(step if turn < kills * 5 - 1 else lines - log.number)
             if chance.random() < 0.3:
                 log.rotate()
-            time.sleep(chance.random() * 0.1)
+            time.sleep(chance.random() * pause)
             if turn % 5 == 4:
                 agent.kill()
                 if chance.random() < 0.5:

@@ -51,6 +51,7 @@ Test(config, parse__only_controllers__defaults)
   cr_expect_str_eq(config.root, "/");
   cr_expect_str_eq(config.state_dir, "/var/lib/muster-agent");
   cr_expect_null(config.ledger);
+  cr_expect_null(config.copies);
   cr_expect_null(config.hostname);
 }
 

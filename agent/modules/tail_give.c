@@ -54,14 +54,14 @@ give_paths(const mst_tail *tail, mst_emit *emit)
   for (uint32_t i = 0; i <= MST_TAIL_PATHS_MAX; i++) {
     const mst_tag tags[] = {{"log", tail->env.instance}, {"file", totals->paths[i].path}};
     if (i < totals->path_count || (i == MST_TAIL_PATHS_MAX && totals->paths[i].bytes > 0))
-      mst_emit_counter(emit, signal_of(MST_TAIL_BYTES), tags, 2, totals->since, (double)totals->paths[i].bytes);
+      mst_emit_counter(emit, signal_of(MST_TAIL_BYTES), tags, 2, totals->paths[i].since, (double)totals->paths[i].bytes);
   }
   for (uint32_t i = 0; i < totals->secret_count; i++) {
     const mst_tail_secret *secret = &totals->secrets[i];
     const mst_tag tags[] = {
         {"log", tail->env.instance}, {"file", totals->paths[secret->path].path}, {"pattern", secret->pattern}, {"fingerprint", print}};
     mst_hex_encode(secret->print, sizeof secret->print, print);
-    mst_emit_counter(emit, signal_of(MST_TAIL_SECRETS), tags, 4, totals->since, (double)secret->count);
+    mst_emit_counter(emit, signal_of(MST_TAIL_SECRETS), tags, 4, secret->since, (double)secret->count);
   }
 }
 

@@ -26,13 +26,15 @@ typedef struct mst_tail_rule {
 
 typedef struct mst_tail_path {
   char path[MST_TAIL_PATH_BYTES];
+  mst_wall since; /* when it was met: it counts from nothing, although the log has been followed for longer */
   uint64_t bytes;
 } mst_tail_path;
 
 typedef struct mst_tail_secret {
   const char *pattern; /* static */
   uint8_t print[MST_SCAN_PRINT_BYTES];
-  uint16_t path; /* index; MST_TAIL_PATHS_MAX: one of the rest */
+  uint16_t path;  /* index; MST_TAIL_PATHS_MAX: one of the rest */
+  mst_wall since; /* when it was found first */
   uint64_t count;
 } mst_tail_secret;
 

@@ -7,7 +7,7 @@
 
 #include "tail_state.h"
 
-enum { VERSION = 1, TEXT_MAX_BYTES = 255 };
+enum { VERSION = 2, TEXT_MAX_BYTES = 255 };
 
 static void
 print_of(const mst_scan_rule *rule, uint8_t ret_print[static 8])
@@ -31,6 +31,7 @@ mst_tail_totals_begin(mst_tail_totals *totals, const mst_tail_options *options, 
     print_of(&options->rules[i], rule->print);
     rule->since = at;
   }
+  totals->paths[MST_TAIL_PATHS_MAX].since = at;
   snprintf(totals->paths[MST_TAIL_PATHS_MAX].path, MST_TAIL_PATH_BYTES, "(others)");
 }
 
@@ -42,8 +43,10 @@ mst_tail_totals_renew(mst_tail_totals *totals, mst_wall at)
   totals->cut_lines = 0;
   for (uint32_t i = 0; i < totals->rule_count; i++)
     totals->rules[i].since = at;
-  for (uint32_t i = 0; i <= MST_TAIL_PATHS_MAX; i++)
+  for (uint32_t i = 0; i <= MST_TAIL_PATHS_MAX; i++) {
+    totals->paths[i].since = at;
     totals->paths[i].bytes = 0;
+  }
   totals->secret_count = 0;
 }
 
@@ -114,14 +117,17 @@ mst_tail_totals_save(const mst_tail_totals *totals, mst_buf *ret_saved, mst_errc
   put(ret_saved, totals->path_count);
   for (uint32_t i = 0; i < totals->path_count; i++) {
     put_text(ret_saved, totals->paths[i].path);
+    put(ret_saved, (uint64_t)totals->paths[i].since.ns);
     put(ret_saved, totals->paths[i].bytes);
   }
+  put(ret_saved, (uint64_t)totals->paths[MST_TAIL_PATHS_MAX].since.ns);
   put(ret_saved, totals->paths[MST_TAIL_PATHS_MAX].bytes);
   put(ret_saved, totals->secret_count);
   for (uint32_t i = 0; i < totals->secret_count; i++) {
     put_text(ret_saved, totals->secrets[i].pattern);
     mst_buf_append(ret_saved, totals->secrets[i].print, MST_SCAN_PRINT_BYTES);
     put(ret_saved, totals->secrets[i].path);
+    put(ret_saved, (uint64_t)totals->secrets[i].since.ns);
     put(ret_saved, totals->secrets[i].count);
   }
   return mst_buf_check(ret_saved, "what was counted of a log", ctx);
@@ -217,8 +223,10 @@ take_rest(reader *from, mst_tail_totals *totals)
   totals->path_count = (uint32_t)take_count(from, MST_TAIL_PATHS_MAX);
   for (uint32_t i = 0; i < totals->path_count && !from->is_wrong; i++) {
     take_text(from, totals->paths[i].path, MST_TAIL_PATH_BYTES);
+    totals->paths[i].since.ns = (int64_t)take_number(from);
     totals->paths[i].bytes = take_number(from);
   }
+  totals->paths[MST_TAIL_PATHS_MAX].since.ns = (int64_t)take_number(from);
   totals->paths[MST_TAIL_PATHS_MAX].bytes = take_number(from);
   totals->secret_count = (uint32_t)take_count(from, MST_TAIL_SECRETS_MAX);
   for (uint32_t i = 0; i < totals->secret_count && !from->is_wrong; i++) {
@@ -229,6 +237,7 @@ take_rest(reader *from, mst_tail_totals *totals)
       memcpy(secret->print, print, MST_SCAN_PRINT_BYTES);
     secret->pattern = pattern_of(name);
     secret->path = (uint16_t)take_count(from, MST_TAIL_PATHS_MAX);
+    secret->since.ns = (int64_t)take_number(from);
     secret->count = take_number(from);
   }
 }

@@ -30,12 +30,12 @@ on_found(void *arg, const mst_scan_find *find)
   if (totals->secret_count == MST_TAIL_SECRETS_MAX)
     return;
   mst_tail_secret *secret = &totals->secrets[totals->secret_count++];
-  *secret = (mst_tail_secret){.pattern = find->pattern, .path = tail->path, .count = 1};
+  *secret = (mst_tail_secret){.pattern = find->pattern, .path = tail->path, .since = mst_clock_wall(tail->env.clock), .count = 1};
   memcpy(secret->print, find->print, sizeof find->print);
 }
 
 static uint16_t
-path_index(mst_tail_totals *totals, const char *path)
+path_index(mst_tail_totals *totals, const char *path, const mst_clock *clock)
 {
   for (uint32_t i = 0; i < totals->path_count; i++)
     if (strcmp(totals->paths[i].path, path) == 0)
@@ -43,7 +43,7 @@ path_index(mst_tail_totals *totals, const char *path)
   if (totals->path_count == MST_TAIL_PATHS_MAX || strlen(path) >= MST_TAIL_PATH_BYTES)
     return MST_TAIL_PATHS_MAX;
   mst_tail_path *fresh = &totals->paths[totals->path_count];
-  *fresh = (mst_tail_path){.bytes = 0};
+  *fresh = (mst_tail_path){.since = mst_clock_wall(clock)};
   memcpy(fresh->path, path, strlen(path) + 1);
   return (uint16_t)totals->path_count++;
 }
@@ -80,7 +80,7 @@ on_block(void *arg, const mst_follow_block *block)
   mst_scan_state state;
   mst_errctx why = {0};
 
-  tail->path = path_index(&tail->totals, block->path);
+  tail->path = path_index(&tail->totals, block->path, tail->env.clock);
   tail->totals.paths[tail->path].bytes += block->size_bytes;
   tail->totals.cut_lines += block->is_cut;
   mst_scan_state_decode(block->user, &state);

@@ -210,6 +210,7 @@ Test(tail, secret__is_counted_with_its_pattern_and_print_only)
   bool is_found = false;
 
   begin(world, (mst_bytes){0});
+  const int64_t begun_ns = mst_clock_wall(&world->rig.clock.base).ns;
   apply(world);
   wait_for(world, "muster.log.files", "log=app", 0);
   append(world, "a.log",
@@ -221,6 +222,7 @@ Test(tail, secret__is_counted_with_its_pattern_and_print_only)
     if (!mst_text_equal(series->name, "muster.log.secrets"))
       continue;
     is_found = true;
+    cr_expect_gt(series->start_at.ns, begun_ns, "it counts from where it was found: that it was none before is known");
     cr_expect_eq(series->label_count, 4);
     for (uint32_t i = 0; i < series->label_count; i++)
       cr_expect_not(memmem(series->labels[i].value.data, series->labels[i].value.size_bytes, "a1B2", 4));

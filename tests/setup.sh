@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 packages=(
   ccache clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14
-  docker.io busybox-static
+  docker.io busybox-static podman runc
   libyajl-dev
   libcriterion-dev iproute2 iptables procps sqlite3
   prometheus-node-exporter collectd-core

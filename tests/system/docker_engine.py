@@ -65,6 +65,10 @@ class Engine:
         return done
 
     def make_image(self):
+        archive = self.make_archive()
+        self.run("import", "--change", 'CMD ["/bin/sleep", "1000000"]', archive, IMAGE)
+
+    def make_archive(self):
         """busybox and nothing else: no registry can be reached, and none is needed."""
         root = self.folder / "image"
         (root / "bin").mkdir(parents=True)
@@ -75,7 +79,7 @@ class Engine:
         archive = self.folder / "image.tar"
         with tarfile.open(archive, "w") as tar:
             tar.add(root, arcname=".")
-        self.run("import", "--change", 'CMD ["/bin/sleep", "1000000"]', archive, IMAGE)
+        return archive
 
     def container(self, name, *options, command=()):
         secrets = [part for name, value in planted.ENVIRONMENT.items() for part in ("--env", f"{name}={value}", "--label", f"{name}={value}")]

@@ -19,7 +19,8 @@ HEALTH = ("--health-cmd", "test ! -e /tmp/sick", "--health-interval", "500ms", "
 class Engine:
     """dockerd with all that it has below one folder. Its control socket and its containers end with it."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, storage="vfs"):
+        self.storage = storage  # vfs works on every file system
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(exist_ok=True)
         # A Unix socket's path has 107 bytes at most; folders of tests are longer.
@@ -31,7 +32,7 @@ class Engine:
         # The control groups of its containers are named by it, so that two of them stay apart.
         self.program = harness.Program(
             ["dockerd", "--data-root", self.folder / "data", "--exec-root", self.short / "exec", "--pidfile", self.short / "pid", "--host", f"unix://{self.socket}",
-             "--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false", "--storage-driver", "vfs"], self.folder / "log")
+             "--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false", "--storage-driver", self.storage], self.folder / "log")
 
         def answers():
             assert self.program.running(), f"dockerd ended:\n{self.program.text()[-2000:]}"

@@ -119,9 +119,9 @@ conclude(const mst_sampler *sampler, mst_slot *slot, mst_err err, uint32_t dropp
     (void)mst_fail(&text, MST_ELIMIT, "%u series are not reported: a session holds at most %d; narrow the collector's options", dropped,
                    MST_SERIES_MAX);
     mst_slot_say(slot, MST_SLOT_ERROR, text.text);
-  } else if (slot->last_run_ns > slot->collector->deadline_ns) {
+  } else if (slot->last_run_ns > slot->kind->deadline_ns) {
     (void)mst_fail(&text, MST_ETIMEOUT, "took %s, its deadline is %s", mst_duration_format_short(slot->last_run_ns, took),
-                   mst_duration_format_short(slot->collector->deadline_ns, deadline));
+                   mst_duration_format_short(slot->kind->deadline_ns, deadline));
     mst_slot_say(slot, MST_SLOT_ERROR, text.text);
   } else {
     mst_slot_say(slot, MST_SLOT_OK, "");

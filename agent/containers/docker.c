@@ -136,10 +136,6 @@ save_docker(void *opaque, mst_buf *ret_saved, mst_errctx *ctx)
 
 const mst_collector mst_docker_collector = {
     .name = "docker",
-    .help = "Containers",
-    .deadline_ns = 100 * MST_NS_PER_MS,
-    .signals = mst_docker_signals,
-    .signal_count = MST_DOCKER_SIGNALS,
     .open = open_docker,
     .sample = sample_docker,
     .save = save_docker,

@@ -111,10 +111,6 @@ save_tail(void *opaque, mst_buf *ret_saved, mst_errctx *ctx)
 
 const mst_collector mst_tail_collector = {
     .name = "tail",
-    .help = "Followed logs",
-    .deadline_ns = 50 * MST_NS_PER_MS,
-    .signals = mst_tail_signals,
-    .signal_count = MST_TAIL_SIGNALS,
     .open = open_tail,
     .sample = sample_tail,
     .save = save_tail,

@@ -47,5 +47,7 @@ def pytest_testnodedown(node):
 
 def pytest_terminal_summary(terminalreporter):
     count = planted.searched
+    if count["files"] == 0:
+        return  # no controller and no agent ran
     terminalreporter.write_line(f"planted secrets: none in {count['copies']} agents' copies of all that they sent ({count['copied_bytes'] / 1e6:.1f} MB), "
                                 f"nor in the rest of {count['files']} files ({count['bytes'] / 1e6:.1f} MB)")

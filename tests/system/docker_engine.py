@@ -7,6 +7,7 @@ import signal
 import subprocess
 import tarfile
 import tempfile
+import time
 
 import harness
 import planted
@@ -14,6 +15,11 @@ import planted
 IMAGE = "muster-test/busybox:1"
 APPLETS = ("sh", "sleep", "test", "touch", "rm", "cat", "dd", "kill")
 HEALTH = ("--health-cmd", "test ! -e /tmp/sick", "--health-interval", "500ms", "--health-timeout", "5s", "--health-retries", "1")
+
+
+def settle():
+    """What an API client did is counted some seconds after, when it cannot turn out to be the daemon's own end. That nothing more comes has no sign but time."""
+    time.sleep(8)
 
 
 class Engine:

@@ -45,10 +45,12 @@ def search(path, needles):
 def search_agent(folder, state):
     """What it sent, what waits in its spool and what it logged."""
     own = private_key(state)
-    copies = folder / "copies"
+    copies, ledger = folder / "copies", folder / "ledger"
     if copies.exists():
         searched["copies"] += 1
         searched["copied_bytes"] += search(copies, NEEDLES + own)
+    if ledger.exists() and b"\nstored " in ledger.read_bytes():
+        assert copies.exists() and copies.stat().st_size > 0, f"{folder}: something was sent, and no copy was kept to search"
     for path in [folder / "log", folder / "ledger", *files_below(pathlib.Path(state) / "spool")]:
         if path.exists():
             search(path, NEEDLES + own)

@@ -81,19 +81,12 @@ def start_healthy(site, docker):
         site.cli("run", "end", "--reason", "the next fault", check=False)
     # What is counted, is counted from the run's first sample on: before it all must have settled.
     harness.wait_until(lambda: all(docker.inspect(name)["State"]["Health"]["Status"] == "healthy" for name in ("mongodb", "redis")), 30, "they are healthy")
-    settle(site)
+    docker_engine.settle()
     site.begin_run("containers")
     try:
         harness.wait_until(lambda: all(outcomes(site)[name] == "PASS" for name in CONTAINERS), 40, "every item that containers decide passes")
     except AssertionError:
         raise AssertionError(told(site, CONTAINERS))
-
-
-def settle(site):
-    """What an API client did is counted some seconds after, when it cannot turn out to be the daemon's own end."""
-    harness.wait_until(lambda: os.times(), 1, "time")
-    until = os.times().elapsed + 7
-    harness.wait_until(lambda: os.times().elapsed > until, 10, "what was done by hand is counted", every=0.2)
 
 
 def test_items__are_those_that_the_list_decides_by_containers(staged):
@@ -124,7 +117,7 @@ def test_crash_that_the_restart_policy_heals__fails_nothing(staged):
     docker.container("worker", "--restart", "always")
     docker.crash("worker")
     harness.wait_until(lambda: docker.inspect("worker")["RestartCount"] == 1, 10, "Docker restarted it")
-    settle(site)
+    docker_engine.settle()
     assert {name for name in CONTAINERS if outcomes(site)[name] != "PASS"} == set(), told(site, CONTAINERS)
 
 

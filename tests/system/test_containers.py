@@ -108,7 +108,7 @@ def test_restart_loops_and_kills_of_the_agent__each_restart_is_counted_once(dock
     except AssertionError:
         raise AssertionError(wanted, counted())
     # What is counted twice comes later.
-    time.sleep(6)
+    docker_engine.settle()
     assert counted() == wanted
 
 
@@ -121,7 +121,7 @@ def test_daemon_that_ends_and_starts__is_said_and_is_nobodys_doing(docker, stage
     docker.start()
     wait_for(site, {"daemon": "PASS"})
     harness.wait_until(lambda: value(site, "restarts") == 1, 30, "its restart is counted")
-    time.sleep(6)  # until what API clients do would be counted
+    docker_engine.settle()
     wait_for(site, {"daemon": "PASS", "by-hand": "PASS", "recovered": "PASS"})
 
 
@@ -140,7 +140,7 @@ def test_restart_by_hand_that_nobody_remembers__cannot_be_passed(docker, staged)
     docker.container("web")
     site, agent = staged(TOTALS)
     wait_for(site, {"by-hand": "PASS"})
-    time.sleep(7)  # what the agent finds is believed when it is old enough that no event of it can be on its way
+    docker_engine.settle()  # what the agent finds is believed when it is old enough that no event of it can be on its way
     agent.kill()
     docker.run("restart", "-t", "0", "web")
     for _ in range(300):  # the daemon's memory of events has 256 places

@@ -34,7 +34,7 @@ class Log:
     """A writer that rotates by rename, numbered, or copies and truncates, and never writes while it does."""
 
     def __init__(self, folder, seed):
-        self.path, self.random, self.number = folder / "app.log", random.Random(seed), 0
+        self.path, self.random, self.number, self.rotations = folder / "app.log", random.Random(seed), 0, 0
         self.file = open(self.path, "ab")
 
     def write(self, lines):
@@ -52,6 +52,7 @@ class Log:
         return f" with {planted.KEY}" if (self.number + i) % 1000 == 7 else ""
 
     def rotate(self):
+        self.rotations += 1
         self.file.flush()
         for number in range(30, 0, -1):
             older = f"{self.path}.{number}"
@@ -103,6 +104,7 @@ def test_rotations_and_kills__every_line_is_counted_once(tmp_path, full):
         try:
             harness.wait_until(lambda: counted()["1.1"][0] == "PASS", 120 if full else 30, "all lines are counted")
         finally:
+            print(f"{log.rotations} rotations, {kills} kills")
             print(counted(), agent.program.text()[-1500:])
         # What is counted twice comes later: two more evaluations.
         version = site.get("verdict")["version"]

@@ -4,6 +4,7 @@ import time
 import pytest
 
 import checklist_part
+import docker_engine
 import harness
 import podman_engine
 
@@ -62,7 +63,7 @@ def start_healthy(site, podman):
     if site.get("status").get("run"):
         site.cli("run", "end", "--reason", "the next fault", check=False)
     # What is counted, is counted from the run's first sample on: the removal above must have been.
-    time.sleep(8)
+    docker_engine.settle()
     site.begin_run("containers")
     wait_for(site, set(), "all that containers decide passes")
 
@@ -79,10 +80,8 @@ def test_stopped_by_hand__is_an_intervention_and_no_failure(staged):
     start_healthy(site, podman)
     since = time.time()
     podman.run("stop", "-t", "1", "genesis-api")
-    time.sleep(1)
-    told = actions(podman, "genesis-api", since)
-    assert "die" in told, told
-    if "stop" in told:
+    harness.wait_until(lambda: "cleanup" in actions(podman, "genesis-api", since), 20, "it has ended, and nothing more is told of it")
+    if "stop" in actions(podman, "genesis-api", since):
         wait_for(site, {"2.1.5", "12.3.1"}, "it is down, by hand")
     else:
         wait_for(site, {"2.1.5", "12.3.7"}, "it is down")

@@ -96,7 +96,7 @@ typedef struct mst_collector {
    * check finds the reason, and "hosts: measuring" does not pass the host over. */
   mst_err (*withhold)(const mst_collector_env *env, const char *reason, mst_sink *sink, mst_errctx *ctx);
   /* NULL: built in. Otherwise the four functions are NULL here and come from the shared object of that name (module.h), which is loaded
-   * when a plan first asks for it, so that its libraries cost other hosts nothing. */
+   * when a plan first asks for it, so that its libraries cost other hosts nothing. Of what stands there only name and functions count. */
   const char *module;
 } mst_collector;
 

@@ -28,7 +28,7 @@ typedef struct mst_slot {
   int64_t last_run_ns;
   void *state; /* the collector's, while is_open */
   bool is_open;
-  uint8_t owner;
+  uint16_t owner;
   mst_slot_status status;
   char reason[MST_REASON_MAX_BYTES + 1];
 } mst_slot;
@@ -44,9 +44,10 @@ struct mst_sampler {
   mst_slot *slots; /* owned */
   size_t slot_count;
   uint32_t run;
-  uint8_t own_owner;
+  uint16_t own_owner;
   mst_registry registry;
   mst_saved_set saved;
+  const mst_allow *allow; /* borrowed */
   uint8_t fingerprint_key[32];
 };
 

@@ -49,11 +49,11 @@ mst_registry_done(mst_registry *registry)
 }
 
 mst_err
-mst_registry_owner_of(mst_registry *registry, const char *name, uint8_t *ret_owner, mst_errctx *ctx)
+mst_registry_owner_of(mst_registry *registry, const char *name, uint16_t *ret_owner, mst_errctx *ctx)
 {
   for (uint32_t i = 0; i < registry->owner_count; i++) {
     if (strcmp(registry->owners[i].name, name) == 0) {
-      *ret_owner = (uint8_t)i;
+      *ret_owner = (uint16_t)i;
       return MST_OK;
     }
   }
@@ -69,7 +69,7 @@ mst_registry_owner_of(mst_registry *registry, const char *name, uint8_t *ret_own
   if (!copy)
     return mst_fail(ctx, MST_ENOMEM, "collector %s: no memory for its series", name);
   owners[registry->owner_count] = (mst_registry_owner){.name = copy, .first = MST_REGISTRY_NONE, .last = MST_REGISTRY_NONE};
-  *ret_owner = (uint8_t)registry->owner_count++;
+  *ret_owner = (uint16_t)registry->owner_count++;
   return MST_OK;
 }
 

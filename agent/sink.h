@@ -15,12 +15,12 @@ typedef struct mst_registry_entry {
   uint32_t written; /* number of the run that wrote it last; 0: never */
   uint16_t labels_bytes;
   uint16_t next_of_owner; /* id, or MST_REGISTRY_NONE */
+  uint16_t owner;
   uint8_t label_count;
-  uint8_t owner;
   bool superseded; /* the same counter goes on under a new start_at: this one is over */
 } mst_registry_entry;
 
-enum { MST_REGISTRY_NONE = 0xFFFF, MST_REGISTRY_OWNERS_MAX = 255 };
+enum { MST_REGISTRY_NONE = 0xFFFF, MST_REGISTRY_OWNERS_MAX = 2047 };
 
 typedef struct mst_registry_owner {
   char *name; /* owned: a collector's */
@@ -40,7 +40,7 @@ typedef struct mst_registry {
 mst_err mst_registry_init(mst_registry *registry, mst_errctx *ctx) MST_MUST_USE;
 void mst_registry_done(mst_registry *registry);
 /* The number of the owner of that name; makes it when new. MST_ELIMIT over MST_REGISTRY_OWNERS_MAX. */
-mst_err mst_registry_owner_of(mst_registry *registry, const char *name, uint8_t *ret_owner, mst_errctx *ctx) MST_MUST_USE;
+mst_err mst_registry_owner_of(mst_registry *registry, const char *name, uint16_t *ret_owner, mst_errctx *ctx) MST_MUST_USE;
 /* id < count. Valid until the next call; its texts as long as the registry. */
 const mst_series *mst_registry_series(const mst_registry *registry, uint32_t id);
 
@@ -48,7 +48,7 @@ struct mst_sink {
   mst_registry *registry;
   mst_report_writer *writer;
   uint32_t run; /* over 0, another one for each run of each collector */
-  uint8_t owner;
+  uint16_t owner;
   uint32_t dropped; /* series that are over MST_SERIES_MAX, in this run */
   mst_err failed;   /* the writer's or the registry's failure: not the collector's fault */
 };

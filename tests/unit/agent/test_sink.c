@@ -13,7 +13,7 @@ static void
 open_sink(mst_registry *registry, mst_report_writer *writer, mst_sink *ret_sink)
 {
   mst_errctx ctx = {0};
-  uint8_t owner;
+  uint16_t owner;
 
   mst_report_writer_init(writer);
   cr_assert_eq(mst_registry_init(registry, &ctx), MST_OK);

@@ -45,7 +45,7 @@ typedef struct mst_reply {
 } mst_reply;
 
 enum {
-  MST_REPLY_MAX_PLAN_BYTES = 128 * 1024,
+  MST_REPLY_MAX_PLAN_BYTES = 512 * 1024,
   MST_REPLY_MAX_BYTES = MST_REPLY_MAX_PLAN_BYTES + 4096,
   MST_REPLY_REASON_MAX_BYTES = 256,
   MST_REPLY_BATCH_MAX = 4096, /* replies under one signature */

@@ -120,6 +120,15 @@ is_same_entry(const mst_slot *a, const mst_slot *b)
   return true;
 }
 
+/* A key that ends in * stands for all that begin so. */
+static bool
+is_option(const char *key, const char *known)
+{
+  size_t length = strlen(known);
+
+  return strcmp(key, known) == 0 || (known[length - 1] == '*' && strncmp(key, known, length - 1) == 0);
+}
+
 static mst_err
 check_options(const mst_slot *slot, mst_errctx *ctx)
 {
@@ -127,7 +136,7 @@ check_options(const mst_slot *slot, mst_errctx *ctx)
     bool is_known = false;
 
     for (size_t j = 0; j < slot->kind->option_count && !is_known; j++)
-      is_known = strcmp(slot->options[i].key, slot->kind->options[j].key) == 0;
+      is_known = is_option(slot->options[i].key, slot->kind->options[j].key);
     if (!is_known)
       return mst_fail(ctx, MST_EUSAGE, "it has no option \"%.60s\"; see docs/signals.md", slot->options[i].key);
   }
@@ -260,7 +269,7 @@ base_plan(const mst_sampler *sampler, mst_plan_collector entries[static MST_PLAN
   for (size_t i = 0; i < sampler->collector_count && count < MST_PLAN_MAX_COLLECTORS; i++) {
     const mst_collector *kind = sampler->collectors[i];
 
-    if (!kind->module)
+    if (!kind->module && !kind->needs_options)
       entries[count++] = (mst_plan_collector){.name = {kind->name, strlen(kind->name)}};
   }
   return count;

@@ -1,7 +1,6 @@
 /* Plans: from the file to what one host is told. */
 #include "plan.h"
 
-#include <assert.h>
 #include <fnmatch.h>
 #include <string.h>
 
@@ -11,10 +10,17 @@
 #include "labels.h"
 #include "plan_file.h"
 
+enum { MASK_WORD_BITS = 64 };
+
+/* A bit for each entry of the file. */
+typedef struct mask {
+  uint64_t words[(MST_PLAN_MAX_COLLECTORS + MASK_WORD_BITS - 1) / MASK_WORD_BITS];
+} mask;
+
 /* One for each set of entries that hold together on some host. */
 typedef struct sealed {
   mst_sealed_plan plan;
-  uint64_t mask; /* of entries */
+  mask entries;
   struct sealed *next;
 } sealed;
 
@@ -24,8 +30,6 @@ struct mst_plan_set {
   mst_digest digest;
   sealed *sealed;
 };
-
-static_assert(MST_PLAN_MAX_COLLECTORS <= 64, "a mask has a bit for each entry");
 
 void
 mst_plan_set_destroy(mst_plan_set *set)
@@ -168,20 +172,32 @@ is_same_thing(const mst_plan_set *set, size_t left, size_t right)
   return strcmp(collector_at(set, left)->name, collector_at(set, right)->name) == 0;
 }
 
-static uint64_t
+static bool
+mask_has(const mask *entries, size_t index)
+{
+  return entries->words[index / MASK_WORD_BITS] >> (index % MASK_WORD_BITS) & 1;
+}
+
+static void
+mask_add(mask *entries, size_t index)
+{
+  entries->words[index / MASK_WORD_BITS] |= (uint64_t)1 << (index % MASK_WORD_BITS);
+}
+
+static mask
 mask_of(const mst_plan_set *set, const char *labels)
 {
-  uint64_t mask = 0;
+  mask entries = {0};
 
   for (size_t i = 0; i < entry_count(set); i++) {
     const mst_yaml_node *hosts = tail_at(set, i) ? tail_at(set, i)->hosts : collector_at(set, i)->hosts;
-    bool is_taken = false;
-    for (size_t k = 0; k < i; k++)
-      is_taken = is_taken || ((mask >> k & 1) && is_same_thing(set, k, i));
-    if (!is_taken && host_fits(hosts, labels))
-      mask |= (uint64_t)1 << i;
+    bool is_out = !host_fits(hosts, labels);
+    for (size_t k = 0; !is_out && k < i; k++)
+      is_out = mask_has(&entries, k) && is_same_thing(set, k, i);
+    if (!is_out)
+      mask_add(&entries, i);
   }
-  return mask;
+  return entries;
 }
 
 /* ---- sealing ---- */
@@ -226,13 +242,13 @@ fill_collector(const mst_plan_entry_file *entry, mst_plan_collector *collector)
 
 /* The entries of the mask; what they own is finished with free_entries, also after a failure. */
 static mst_err
-fill_entries(const mst_plan_set *set, uint64_t mask, mst_plan *plan, mst_errctx *ctx)
+fill_entries(const mst_plan_set *set, const mask *entries, mst_plan *plan, mst_errctx *ctx)
 {
   mst_err err = MST_OK;
 
   for (size_t i = 0; err == MST_OK && i < entry_count(set); i++) {
     mst_plan_collector *collector = &plan->collectors[plan->collector_count];
-    if (!(mask >> i & 1))
+    if (!mask_has(entries, i))
       continue;
     plan->collector_count++;
     if (tail_at(set, i))
@@ -255,7 +271,7 @@ free_entries(mst_plan *plan)
 }
 
 static mst_err
-seal(const mst_plan_set *set, uint64_t mask, const mst_key *key, mst_sealed_plan *ret_plan, mst_errctx *ctx)
+seal(const mst_plan_set *set, const mask *entries, const mst_key *key, mst_sealed_plan *ret_plan, mst_errctx *ctx)
 {
   mst_plan_collector collectors[MST_PLAN_MAX_COLLECTORS] = {0};
   mst_plan plan = {.name = text_of(set->file.name),
@@ -266,7 +282,7 @@ seal(const mst_plan_set *set, uint64_t mask, const mst_key *key, mst_sealed_plan
   mst_buf bytes;
 
   mst_buf_init(&bytes, MST_PLAN_MAX_BYTES);
-  mst_err err = fill_entries(set, mask, &plan, ctx);
+  mst_err err = fill_entries(set, entries, &plan, ctx);
   if (err == MST_OK)
     err = mst_plan_seal(&plan, key, &bytes, ctx);
   if (err == MST_OK)
@@ -286,10 +302,10 @@ seal(const mst_plan_set *set, uint64_t mask, const mst_key *key, mst_sealed_plan
 mst_err
 mst_plan_set_for(mst_plan_set *set, const char *labels, const mst_key *key, const mst_sealed_plan **ret_plan, mst_errctx *ctx)
 {
-  uint64_t mask = mask_of(set, labels);
+  mask entries = mask_of(set, labels);
 
   for (const sealed *one = set->sealed; one; one = one->next) {
-    if (one->mask == mask) {
+    if (memcmp(&one->entries, &entries, sizeof entries) == 0) {
       *ret_plan = &one->plan;
       return MST_OK;
     }
@@ -297,12 +313,12 @@ mst_plan_set_for(mst_plan_set *set, const char *labels, const mst_key *key, cons
   sealed *one = mst_alloc(1, sizeof *one);
   if (!one)
     return mst_fail(ctx, MST_ENOMEM, "out of memory for a plan");
-  mst_err err = seal(set, mask, key, &one->plan, ctx);
+  mst_err err = seal(set, &entries, key, &one->plan, ctx);
   if (err != MST_OK) {
     mst_free(one);
     return mst_fail_within(ctx, err, "plan %s", set->file.name);
   }
-  one->mask = mask;
+  one->entries = entries;
   one->next = set->sealed;
   set->sealed = one;
   *ret_plan = &one->plan;
@@ -314,7 +330,7 @@ mst_plan_set_reseal(mst_plan_set *set, const mst_key *key, mst_errctx *ctx)
 {
   for (sealed *one = set->sealed; one; one = one->next) {
     mst_sealed_plan fresh = {0};
-    mst_err err = seal(set, one->mask, key, &fresh, ctx);
+    mst_err err = seal(set, &one->entries, key, &fresh, ctx);
     if (err != MST_OK)
       return err;
     mst_free((void *)(uintptr_t)one->plan.bytes.data);

@@ -9,7 +9,7 @@
 #include <mst/common/config.h>
 #include <mst/proto/plan.h>
 
-#include "probes/kinds.h"
+#include <mst/proto/probe_kinds.h>
 
 #define ENTRY(name) &mst_probe_schema_##name,
 const mst_probe_schema *const mst_probe_schemas[] = {MST_PROBE_KINDS(ENTRY)};

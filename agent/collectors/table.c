@@ -16,6 +16,7 @@
   X(oom)                                                                                                                                   \
   X(paging)                                                                                                                                \
   X(pressure)                                                                                                                              \
+  X(probe)                                                                                                                                 \
   X(processes)                                                                                                                             \
   X(tail)                                                                                                                                  \
   X(uptime)

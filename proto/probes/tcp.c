@@ -1,5 +1,5 @@
 /* Probe kind tcp: whether a TCP port takes connections, or may not. */
-#include "kinds.h"
+#include <mst/proto/probe_kinds.h>
 
 static const char *const expects[] = {"open", "refused", "unreachable", NULL};
 static const char *const phases[] = {"resolve", "connect", "banner", NULL};

@@ -1,6 +1,7 @@
 #ifndef MST_AGENT_COLLECTOR_H
 #define MST_AGENT_COLLECTOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -100,6 +101,7 @@ typedef struct mst_collector {
   /* NULL: built in. Otherwise the four functions are NULL here and come from the shared object of that name (module.h), which is loaded
    * when a plan first asks for it, so that its libraries cost other hosts nothing. Of what stands there only name and functions count. */
   const char *module;
+  bool needs_options; /* built in, but nothing to do unless a plan tells it what: not in the base plan */
 } mst_collector;
 
 /* The table of all collectors, in the order of their names; mst_collectors_count entries. */

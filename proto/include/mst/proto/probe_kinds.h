@@ -1,5 +1,5 @@
-#ifndef MST_PROTO_PROBES_KINDS_H
-#define MST_PROTO_PROBES_KINDS_H
+#ifndef MST_PROTO_PROBE_KINDS_H
+#define MST_PROTO_PROBE_KINDS_H
 
 #include <mst/common/clock.h>
 #include <mst/proto/probe.h>

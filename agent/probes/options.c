@@ -1,0 +1,95 @@
+/* Options of a probe, as the plan gives them or by the default of the kind's schema. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <mst/common/config.h>
+#include <mst/proto/probe.h>
+
+#include "prober.h"
+
+static const mst_option *
+given(const mst_probe_options *options, const char *key)
+{
+  for (size_t i = 0; i < options->option_count; i++)
+    if (strcmp(options->options[i].key, key) == 0)
+      return &options->options[i];
+  return NULL;
+}
+
+bool
+mst_probe_has(const mst_probe_options *options, const char *key)
+{
+  return given(options, key) != NULL;
+}
+
+const char *
+mst_probe_text(const mst_probe_options *options, const char *key)
+{
+  const mst_option *option = given(options, key);
+  const mst_probe_option *known = mst_probe_schema_option(options->schema, key);
+
+  if (option && option->value_count > 0)
+    return option->values[0];
+  return known ? known->default_text : NULL;
+}
+
+size_t
+mst_probe_texts(const mst_probe_options *options, const char *key, const char *const **ret_values)
+{
+  const mst_option *option = given(options, key);
+  const mst_probe_option *known = mst_probe_schema_option(options->schema, key);
+
+  if (option) {
+    *ret_values = option->values;
+    return option->value_count;
+  }
+  *ret_values = known && known->default_text ? &known->default_text : NULL;
+  return *ret_values ? 1 : 0;
+}
+
+int
+mst_probe_choice(const mst_probe_options *options, const char *key)
+{
+  const mst_probe_option *known = mst_probe_schema_option(options->schema, key);
+  const char *text = mst_probe_text(options, key);
+
+  for (int i = 0; known && text && known->choices[i]; i++)
+    if (strcmp(known->choices[i], text) == 0)
+      return i;
+  return -1;
+}
+
+bool
+mst_probe_flag(const mst_probe_options *options, const char *key)
+{
+  const char *text = mst_probe_text(options, key);
+
+  return text && strcmp(text, "true") == 0;
+}
+
+double
+mst_probe_number(const mst_probe_options *options, const char *key)
+{
+  const char *text = mst_probe_text(options, key);
+  double number = 0;
+
+  return text && mst_probe_number_parse(text, &number, NULL) == MST_OK ? number : 0;
+}
+
+int64_t
+mst_probe_duration(const mst_probe_options *options, const char *key)
+{
+  const char *text = mst_probe_text(options, key);
+  int64_t ns = 0;
+
+  return text && mst_duration_parse(text, &ns, NULL) == MST_OK ? ns : 0;
+}
+
+int64_t
+mst_probe_size(const mst_probe_options *options, const char *key)
+{
+  const char *text = mst_probe_text(options, key);
+  int64_t bytes = 0;
+
+  return text && mst_size_parse(text, &bytes, NULL) == MST_OK ? bytes : 0;
+}

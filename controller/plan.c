@@ -142,34 +142,44 @@ host_fits(const mst_yaml_node *hosts, const char *labels)
   return true;
 }
 
-/* Collectors first, tails behind them: the order of a mask's bits. */
+/* Collectors first, tails behind them, probes at the end: the order of a mask's bits. */
 static size_t
 entry_count(const mst_plan_set *set)
 {
-  return set->file.collectors.count + set->file.tails.count;
+  return set->file.collectors.count + set->file.tails.count + set->file.probes.count;
 }
 
-static const mst_plan_tail_file *
-tail_at(const mst_plan_set *set, size_t index)
-{
-  return index < set->file.collectors.count ? NULL
-                                            : (const mst_plan_tail_file *)set->file.tails.items + (index - set->file.collectors.count);
-}
+/* One of these is set. */
+typedef struct plan_entry {
+  const mst_plan_entry_file *collector;
+  const mst_plan_tail_file *tail;
+  const mst_plan_probe_file *probe;
+  const char *name;
+  const mst_yaml_node *hosts;
+} plan_entry;
 
-static const mst_plan_entry_file *
-collector_at(const mst_plan_set *set, size_t index)
+static plan_entry
+entry_at(const mst_plan_set *set, size_t index)
 {
-  return index < set->file.collectors.count ? (const mst_plan_entry_file *)set->file.collectors.items + index : NULL;
+  const mst_plan_entry_file *collectors = set->file.collectors.items;
+  const mst_plan_tail_file *tails = set->file.tails.items;
+  const mst_plan_probe_file *probes = set->file.probes.items;
+
+  if (index < set->file.collectors.count)
+    return (plan_entry){.collector = &collectors[index], .name = collectors[index].name, .hosts = collectors[index].hosts};
+  index -= set->file.collectors.count;
+  if (index < set->file.tails.count)
+    return (plan_entry){.tail = &tails[index], .name = tails[index].name, .hosts = tails[index].hosts};
+  index -= set->file.tails.count;
+  return (plan_entry){.probe = &probes[index], .name = probes[index].name, .hosts = probes[index].hosts};
 }
 
 static bool
 is_same_thing(const mst_plan_set *set, size_t left, size_t right)
 {
-  const mst_plan_tail_file *a = tail_at(set, left), *b = tail_at(set, right);
+  const plan_entry a = entry_at(set, left), b = entry_at(set, right);
 
-  if (a || b)
-    return a && b && strcmp(a->name, b->name) == 0;
-  return strcmp(collector_at(set, left)->name, collector_at(set, right)->name) == 0;
+  return !a.collector == !b.collector && !a.tail == !b.tail && strcmp(a.name, b.name) == 0;
 }
 
 static bool
@@ -190,8 +200,7 @@ mask_of(const mst_plan_set *set, const char *labels)
   mask entries = {0};
 
   for (size_t i = 0; i < entry_count(set); i++) {
-    const mst_yaml_node *hosts = tail_at(set, i) ? tail_at(set, i)->hosts : collector_at(set, i)->hosts;
-    bool is_out = !host_fits(hosts, labels);
+    bool is_out = !host_fits(entry_at(set, i).hosts, labels);
     for (size_t k = 0; !is_out && k < i; k++)
       is_out = mask_has(&entries, k) && is_same_thing(set, k, i);
     if (!is_out)
@@ -251,9 +260,12 @@ fill_entries(const mst_plan_set *set, const mask *entries, mst_plan *plan, mst_e
     if (!mask_has(entries, i))
       continue;
     plan->collector_count++;
-    if (tail_at(set, i))
-      err = mst_plan_tail_compile(tail_at(set, i), collector, ctx);
-    else if (!fill_collector(collector_at(set, i), collector))
+    const plan_entry one = entry_at(set, i);
+    if (one.tail)
+      err = mst_plan_tail_compile(one.tail, collector, ctx);
+    else if (one.probe)
+      err = mst_plan_probe_compile(one.probe, set->file.interval_ns, collector, ctx);
+    else if (!fill_collector(one.collector, collector))
       err = mst_fail(ctx, MST_ENOMEM, "out of memory for a plan");
   }
   return err;
@@ -265,6 +277,8 @@ free_entries(mst_plan *plan)
   for (uint32_t i = 0; i < plan->collector_count; i++) {
     if (mst_text_equal(plan->collectors[i].name, "tail"))
       mst_plan_tail_done(&plan->collectors[i]);
+    else if (mst_text_equal(plan->collectors[i].name, "probe"))
+      mst_plan_probe_done(&plan->collectors[i]);
     else
       free_options(&plan->collectors[i]);
   }

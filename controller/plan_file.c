@@ -7,6 +7,8 @@
 #include <mst/common/buf.h>
 #include <mst/common/clock.h>
 
+#include <mst/proto/probe.h>
+
 #include "plan.h"
 
 static const mst_config_field entry_fields[] = {
@@ -38,6 +40,8 @@ static const mst_config_field fields[] = {
      .sub = &entry_schema, .help = "What is collected, and where; of entries of one name, the first that fits a host counts"},
     {"tails", MST_CONFIG_STRUCT_LIST, offsetof(mst_plan_file, tails), .max = MST_PLAN_TAILS_MAX, .sub = &mst_plan_tail_schema,
      .help = "Logs that are followed, and where; of entries of one name, the first that fits a host counts"},
+    {"probes", MST_CONFIG_STRUCT_LIST, offsetof(mst_plan_file, probes), .max = MST_PROBES_MAX, .sub = &mst_plan_probe_schema,
+     .help = "What is tried, and from where; of entries of one name, the first that fits a host counts"},
 };
 const mst_config_schema mst_plan_file_schema = {
     .name = "plan",
@@ -85,6 +89,10 @@ complain_of_collector(const mst_plan_entry_file *entry, mst_diags *diags)
 
   if (strcmp(entry->name, "tail") == 0) {
     mst_yaml_complain(diags, mst_yaml_node_get(entry->place.node, "name"), "logs are not collected but followed: write it under `tails:`");
+    return;
+  }
+  if (strcmp(entry->name, "probe") == 0) {
+    mst_yaml_complain(diags, mst_yaml_node_get(entry->place.node, "name"), "probes have a list of their own: write it under `probes:`");
     return;
   }
   mst_buf_init(&names, NAMES_TEXT_BYTES);
@@ -175,12 +183,27 @@ check_tails(const mst_plan_file *file, mst_diags *diags)
   }
 }
 
+static void
+check_probes(const mst_plan_file *file, mst_diags *diags)
+{
+  const mst_plan_probe_file *probes = file->probes.items;
+
+  for (size_t i = 0; i < file->probes.count; i++) {
+    mst_plan_probe_check(&probes[i], file->interval_ns, diags);
+    check_hosts(probes[i].hosts, diags);
+    for (size_t k = 0; k < i; k++)
+      if (probes[i].name && probes[k].name && strcmp(probes[i].name, probes[k].name) == 0 && !probes[k].hosts)
+        complain_of_shadow("probe", probes[i].name, &probes[i].place, &probes[k].place, diags);
+  }
+}
+
 void
 mst_plan_file_check(const mst_plan_file *file, const mst_yaml_node *root, mst_diags *diags)
 {
   check_collectors(file, diags);
   check_tails(file, diags);
-  if (file->collectors.count + file->tails.count > MST_PLAN_MAX_COLLECTORS)
-    mst_yaml_complain(diags, mst_yaml_node_get(root, "tails"), "%zu collectors and %zu tails; at most %d are possible together",
-                      file->collectors.count, file->tails.count, MST_PLAN_MAX_COLLECTORS);
+  check_probes(file, diags);
+  size_t count = file->collectors.count + file->tails.count + file->probes.count;
+  if (count > MST_PLAN_MAX_COLLECTORS)
+    mst_yaml_complain(diags, root, "%zu collectors, tails and probes; at most %d are possible together", count, MST_PLAN_MAX_COLLECTORS);
 }

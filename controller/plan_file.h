@@ -3,6 +3,7 @@
 
 #include <mst/common/config.h>
 
+#include "plan_probe.h"
 #include "plan_tail.h"
 
 /* The plan file as it stands. */
@@ -20,6 +21,7 @@ typedef struct mst_plan_file {
   const mst_yaml_node *variables;
   mst_config_list collectors; /* of mst_plan_entry_file */
   mst_config_list tails;      /* of mst_plan_tail_file */
+  mst_config_list probes;     /* of mst_plan_probe_file */
 } mst_plan_file;
 
 extern const mst_config_schema mst_plan_file_schema;

@@ -253,7 +253,8 @@ def config_fields(path, name, prefix=""):
             lists.add(prefix + key)
         if sub:
             other = sub.group(1)
-            elsewhere = {"mst_http_config_schema": "controller/http/config.c", "mst_plan_tail_schema": "controller/plan_tail.c"}
+            elsewhere = {"mst_http_config_schema": "controller/http/config.c", "mst_plan_tail_schema": "controller/plan_tail.c",
+                         "mst_plan_probe_schema": "controller/plan_probe.c"}
             inner = (elsewhere[other], "fields") if other in elsewhere else (path, other.replace("_schema", "_fields"))
             found |= config_fields(*inner, f"{prefix}{key}{'[]' if 'STRUCT_LIST' in row else ''}.")
         else:

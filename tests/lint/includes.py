@@ -22,7 +22,7 @@ ALLOWED = {
     r"systemd/": ["agent/tails/journal.c", "agent/tails/journal_seek.c", "agent/tails/journal_read.c"],
     r"dlfcn": ["agent/module.c"],
     r"mst/tails/": ["agent/tails/", "agent/modules/", "tests/"],
-    r"pcre2": ["controller/plan_tail.c", "agent/tails/", "agent/probes/net/tcp.c"],
+    r"pcre2": ["controller/plan_tail.c", "controller/plan_probe.c", "agent/tails/", "agent/probes/net/tcp.c"],
     r"hiredis|mongoc": [],
     r"mst/probes/": ["agent/", "tests/"],
     r"mst/agent/": ["agent/", "tests/"],

@@ -301,7 +301,7 @@ def refused():
     yield "plan", "crypto", "signed for something else", signed("controller", "muster/1/reply", plan)[2]
     yield "plan", "malformed", "an interval of 99 ms", order(2, 99 * 10**6)
     yield "plan", "malformed", "a jitter over a half", order(3, 0.51)
-    yield "plan", "limit", "65 collectors", order(4, [["c", "", 0, {}]] * 65)
+    yield "plan", "limit", "769 collectors", order(4, [["c", "", 0, {}]] * 769)
     yield "plan", "malformed", "a collector without name", order(4, [["", "", 0, {}]])
     yield "plan", "malformed", "a collector of three elements", order(4, [["c", 0, {}]])
     yield "plan", "limit", "an instance of 513 bytes", order(4, [["c", "i" * 513, 0, {}]])

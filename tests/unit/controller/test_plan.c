@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <mst/proto/probe.h>
 #include <mst/common/buf.h>
 #include <mst/common/config.h>
 #include <mst/common/file.h>
@@ -139,6 +140,41 @@ Test(plan, tails__are_collectors_with_a_name_and_hold_on_their_hosts)
   mst_plan_set_destroy(set);
 }
 
+Test(plan, probes__are_collectors_with_a_name_and_the_options_of_their_kind)
+{
+  mst_plan_set *set = load("plan: p\ninterval: 20s\ncollectors: [{name: cpu}]\nprobes:\n"
+                           "  - {name: redis, kind: tcp, hosts: {role: db}, every: 10s, timeout: 2s, retries: 1,\n"
+                           "     options: {address: \"127.0.0.1:6379\", expect: unreachable}}\n"
+                           "  - {name: redis, kind: tcp, options: {address: \"db:6379\", banner: ^x}}\n");
+
+  cr_assert_not_null(set, "%s", diags.count ? diags.list[0].text : "");
+  expect_told(set, "role=db", "cpu probe/redis:tcp:10000000000:2000000000:1:127.0.0.1:6379:unreachable");
+  expect_told(set, "role=api", "cpu probe/redis:tcp:20000000000:5000000000:0:db:6379:^x");
+  mst_plan_set_destroy(set);
+}
+
+Test(plan, as_many_probes_as_a_plan_may_have__are_sealed_and_opened)
+{
+  mst_buf text;
+  const mst_sealed_plan *sealed = NULL;
+  mst_errctx ctx = {0};
+  mst_plan plan;
+
+  mst_buf_init(&text, 1024 * 1024);
+  mst_buf_printf(&text, "plan: p\ncollectors: [{name: cpu}]\nprobes:\n");
+  for (int i = 0; i < MST_PROBES_MAX; i++)
+    mst_buf_printf(&text, "  - {name: probe-%d, kind: tcp, options: {address: \"host-%d.example:443\", expect: refused}}\n", i, i);
+  mst_plan_set *set = load(mst_buf_text(&text));
+  cr_assert_not_null(set, "%s", diags.count ? diags.list[0].text : "");
+  cr_assert_eq(mst_plan_set_for(set, "", key, &sealed, &ctx), MST_OK, "%s", ctx.text);
+  cr_assert_eq(mst_plan_open(sealed->bytes.data, sealed->bytes.size_bytes, mst_key_public(key), &plan, &ctx), MST_OK, "%s", ctx.text);
+  cr_expect_eq(plan.collector_count, MST_PROBES_MAX + 1);
+  cr_expect(mst_text_equal(plan.collectors[MST_PROBES_MAX].instance, "probe-639"));
+  mst_plan_done(&plan);
+  mst_plan_set_destroy(set);
+  mst_buf_done(&text);
+}
+
 Test(plan, journals__are_tails_with_options_of_their_own)
 {
   mst_plan_set *set =
@@ -248,6 +284,8 @@ check_source(const char *text, const char *name)
   snprintf(descriptor, sizeof descriptor, "const mst_collector mst_collector_%s = {", name);
   if (!strstr(text, descriptor))
     return false;
+  if (strcmp(name, "probe") == 0) /* plans name it by probes: */
+    return false;
   if (strcmp(name, "tail") == 0) { /* plans name it by tails: */
     check_tail_options(text);
     return false;
@@ -300,12 +338,12 @@ Test(plan, documentation__has_a_row_for_each_key)
   mst_buf page;
 
   read_file(MST_SOURCE_DIR "/docs/plan.md", &page);
-  static const char *const prefixes[] = {"", "collectors[].", "tails[]."};
-  const mst_config_schema *schemas[] = {&mst_plan_file_schema, NULL, NULL};
+  static const char *const prefixes[] = {"", "collectors[].", "tails[].", "probes[]."};
+  const mst_config_schema *schemas[] = {&mst_plan_file_schema, NULL, NULL, NULL};
   for (size_t i = 0, found = 1; i < mst_plan_file_schema.field_count; i++)
     if (mst_plan_file_schema.fields[i].sub)
       schemas[found++] = mst_plan_file_schema.fields[i].sub;
-  for (size_t s = 0; s < 3; s++)
+  for (size_t s = 0; s < 4; s++)
     for (size_t i = 0; i < schemas[s]->field_count; i++) {
       const mst_config_field *field = &schemas[s]->fields[i];
       char row[512];

@@ -233,12 +233,12 @@ Test(plan, bounds_themselves__are_taken)
   free(f);
 }
 
-Test(plan, one_over_128_kB__is_a_limit)
+Test(plan, one_over_512_kB__is_a_limit)
 {
   static const char text[512] = {[0 ... 511] = 't'};
   mst_text values[128];
-  mst_plan_option options[3];
-  mst_plan_collector collector = {.name = TEXT("c"), .option_count = 3, .options = options};
+  mst_plan_option options[9];
+  mst_plan_collector collector = {.name = TEXT("c"), .option_count = 9, .options = options};
   mst_plan plan = {.interval_ns = SECONDS, .collector_count = 1, .collectors = &collector};
   mst_key *key = vector_key(CONTROLLER);
   mst_errctx ctx = {0};
@@ -246,8 +246,8 @@ Test(plan, one_over_128_kB__is_a_limit)
 
   for (int i = 0; i < 128; i++)
     values[i] = (mst_text){text, sizeof text};
-  for (int i = 0; i < 3; i++)
-    options[i] = (mst_plan_option){{&"abc"[i], 1}, 128, values};
+  for (int i = 0; i < 9; i++)
+    options[i] = (mst_plan_option){{&"abcdefghi"[i], 1}, 128, values};
   mst_buf_init(&bytes, 1 << 20);
   cr_expect_eq(mst_plan_seal(&plan, key, &bytes, &ctx), MST_ELIMIT);
   cr_expect_eq(bytes.size_bytes, 0);

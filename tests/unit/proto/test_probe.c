@@ -1,0 +1,102 @@
+/* The table of kinds of probes, and the types of their options. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <mst/common/buf.h>
+#include <mst/common/file.h>
+#include <mst/proto/probe.h>
+
+static mst_errctx why;
+
+Test(probe, kinds__are_complete_in_order_and_documented)
+{
+  static const char *const types[] = {"text",    "texts",  "map",      "documents", "pattern", "patterns", "choice", "bool",
+                                      "integer", "number", "duration", "size",      "address", "url",      "path"};
+  mst_buf page;
+  char row[1024];
+
+  mst_buf_init(&page, 1024 * 1024);
+  cr_assert_eq(mst_file_read(MST_SOURCE_DIR "/docs/probes.md", &page, &why), MST_OK, "%s", why.text);
+  for (size_t i = 0; i < mst_probe_schemas_count; i++) {
+    const mst_probe_schema *kind = mst_probe_schemas[i];
+    cr_expect_eq(mst_probe_schema_find(kind->name), kind);
+    if (i > 0)
+      cr_expect_lt(strcmp(mst_probe_schemas[i - 1]->name, kind->name), 0);
+    snprintf(row, sizeof row, "\n## %s\n\n%s.\n", kind->name, kind->help);
+    cr_expect(strstr(mst_buf_text(&page), row), "docs/probes.md lacks:%s", row);
+    for (size_t k = 0; k < kind->option_count; k++) {
+      const mst_probe_option *option = &kind->options[k];
+      const char *mark = option->default_text ? "`" : "";
+      snprintf(row, sizeof row, "\n| `%s` | %s | %s%s%s | %s |", option->key, types[option->type], mark,
+               option->is_required    ? "(required)"
+               : option->default_text ? option->default_text
+                                      : "(none)",
+               mark, option->help);
+      cr_expect(strstr(mst_buf_text(&page), row), "docs/probes.md lacks:%s", row);
+      if (option->default_text)
+        cr_expect_eq(mst_probe_scalar_check(option, option->default_text, &why), MST_OK, "%s", why.text);
+    }
+  }
+  cr_expect_null(mst_probe_schema_find("nonsense"));
+  mst_buf_done(&page);
+}
+
+Test(probe, addresses__are_host_and_port)
+{
+  static const struct {
+    const char *text, *host;
+    uint16_t port;
+  } good[] = {{"127.0.0.1:80", "127.0.0.1", 80}, {"[::1]:65535", "::1", 65535}, {"db.staging:1", "db.staging", 1}};
+  static const char *const bad[] = {"",       ":80",     "host",  "host:",  "host:0", "host:65536",  "host:8a",
+                                    "::1:80", "[::1:80", "[]:80", "a b:80", "a/b:80", "user@host:80"};
+  mst_probe_address address;
+
+  for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+    cr_expect_eq(mst_probe_address_parse(good[i].text, &address, &why), MST_OK, "%s", good[i].text);
+    cr_expect_str_eq(address.host, good[i].host);
+    cr_expect_eq(address.port, good[i].port);
+  }
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+    cr_expect_eq(mst_probe_address_parse(bad[i], &address, &why), MST_EUSAGE, "\"%s\"", bad[i]);
+}
+
+Test(probe, scalars__are_held_against_type_and_bounds)
+{
+  static const char *const choices[] = {"a", "b", NULL};
+  static const struct {
+    mst_probe_option option;
+    const char *text;
+    bool is_good;
+  } cases[] = {
+      {{"o", MST_PROBE_CHOICE, .choices = choices}, "b", true},
+      {{"o", MST_PROBE_CHOICE, .choices = choices}, "c", false},
+      {{"o", MST_PROBE_BOOL}, "true", true},
+      {{"o", MST_PROBE_BOOL}, "yes", false},
+      {{"o", MST_PROBE_INTEGER, .min = 1, .max = 5}, "5", true},
+      {{"o", MST_PROBE_INTEGER, .min = 1, .max = 5}, "6", false},
+      {{"o", MST_PROBE_INTEGER}, "5x", false},
+      {{"o", MST_PROBE_NUMBER, .min = 0, .max = 1}, "50%", true},
+      {{"o", MST_PROBE_NUMBER, .min = 0, .max = 1}, "1.5", false},
+      {{"o", MST_PROBE_NUMBER}, "nan", false},
+      {{"o", MST_PROBE_DURATION, .min = 1e9, .max = 60e9}, "1m", true},
+      {{"o", MST_PROBE_DURATION, .min = 1e9, .max = 60e9}, "61s", false},
+      {{"o", MST_PROBE_SIZE, .min = 1, .max = 1e6}, "1MB", true},
+      {{"o", MST_PROBE_SIZE, .min = 1, .max = 1e6}, "1MiB", false},
+      {{"o", MST_PROBE_URL}, "https://a/", true},
+      {{"o", MST_PROBE_URL}, "ftp://a/", false},
+      {{"o", MST_PROBE_URL}, "http:///x", false},
+      {{"o", MST_PROBE_PATH}, "/etc/x", true},
+      {{"o", MST_PROBE_PATH}, "etc/x", false},
+      {{"o", MST_PROBE_TEXT}, "", false},
+      {{"o", MST_PROBE_URL, .may_refer = true}, "env:URL", true},
+      {{"o", MST_PROBE_URL, .may_refer = true}, "env:", false},
+  };
+
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    why.text[0] = '\0';
+    cr_expect_eq(mst_probe_scalar_check(&cases[i].option, cases[i].text, &why), cases[i].is_good ? MST_OK : MST_EUSAGE, "case %zu: %s", i,
+                 why.text);
+    cr_expect(cases[i].is_good || why.text[0], "case %zu is refused without a text", i);
+  }
+}

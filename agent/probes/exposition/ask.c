@@ -314,7 +314,9 @@ conclude(mst_ask *ask, double *ret_value, mst_errctx *ctx)
   if (ask->fold == QUANTILE) {
     value = mst_buckets_quantile(ask->buckets, ask->bucket_count, ask->quantile);
     if (isnan(value))
-      return mst_fail(ctx, MST_EABSENT, "\"%.200s\": its buckets have no observations, or no bound of +Inf", ask->text);
+      return mst_fail(ctx, MST_EABSENT,
+                      "\"%.200s\": PromQL's answer is NaN: no observations, no bound of +Inf, or quantile 0 below an empty bucket",
+                      ask->text);
   }
   *ret_value = value;
   return MST_OK;

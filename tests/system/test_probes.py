@@ -1,0 +1,117 @@
+"""Probes of a plan, from a real agent against real sockets: what passes, what fails and why, what is given besides."""
+import socket
+import threading
+
+import harness
+
+CHECKLIST = """
+checklist: probes
+title: Probes
+version: "1"
+period: 48h
+policy: {{sign_offs: [], coverage: 20%, max_gap: 1m, conditional: 0%}}
+sections: [{{id: "1", title: Probes}}]
+items:
+  - {{id: "1.1", title: It passes, class: S, check: {{signal: muster.probe.success, where: {{probe: port}}, stat: last, hosts: measuring, {over}target: "== 1"}}}}
+  - {{id: "1.2", title: It is quick, class: S, check: {{signal: muster.probe.duration, where: {{probe: port}}, stat: p95, hosts: measuring, {over}target: "< 1s"}}}}
+  - {{id: "1.3", title: It says so, class: S, check: {{signal: muster.probe.reason, where: {{probe: port}}, stat: last, hosts: measuring, {over}target: is ok}}}}
+  - {{id: "1.4", title: It is in time, class: S, check: {{signal: muster.probe.delay, where: {{probe: port}}, stat: max, hosts: measuring, {over}target: "< 1s"}}}}
+"""
+
+
+class Greeter:
+    """A real server that says something to everybody who connects."""
+
+    def __init__(self, port, greeting):
+        self.socket = socket.create_server(("127.0.0.1", port))
+        self.greeting, self.socket_open = greeting, True
+        self.port = self.socket.getsockname()[1]
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        while self.socket_open:
+            try:
+                connection, _ = self.socket.accept()
+            except OSError:
+                return
+            with connection:
+                try:
+                    connection.sendall(self.greeting)
+                except OSError:
+                    pass
+
+    def close(self):
+        self.socket_open = False
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        self.thread.join(5)
+
+
+def start(site, tmp_path, options, config=None, over="over: 3s, "):
+    plan = tmp_path / "plan.yml"
+    plan.write_text("plan: probes\ninterval: 200ms\njitter: 0\ncollectors: [{name: uptime}]\n"
+                    f"probes:\n  - {{name: port, kind: tcp, timeout: 150ms, options: {options}}}\n")
+    site.settings["plan"] = str(plan)
+    site.checklist("probes", CHECKLIST.format(over=over))
+    site.start()
+    agent = site.agent("api-1", "api", config=config)
+    harness.wait_until(lambda: "plan-in-force" in agent.program.text(), 20, "the plan is in force")
+    site.run_start("probes")
+    return agent
+
+
+def settled(site, **outcomes):
+    wanted = {f"1.{name[1:]}": outcome for name, outcome in outcomes.items()}
+
+    def as_wanted():
+        items = site.items()
+        return all(items[name]["outcome"] == outcome for name, outcome in wanted.items()) and items
+    try:
+        items = harness.wait_until(as_wanted, 20, "the items are decided")
+    except AssertionError:
+        raise AssertionError({name: (item["outcome"], item.get("reason")) for name, item in site.items().items()})
+    return {name: item["reason"] for name, item in (items or site.items()).items()}
+
+
+def test_port_that_opens_closes_and_opens_again__each_is_seen_with_its_reason(site, tmp_path):
+    greeter = Greeter(0, b"+PONG\r\n")
+    start(site, tmp_path, f'{{address: "127.0.0.1:{greeter.port}", banner: "^.PONG"}}')
+    settled(site, i1="PASS", i2="PASS", i3="PASS", i4="PASS")
+    greeter.close()
+    reasons = settled(site, i1="FAIL", i3="FAIL", i4="PASS")
+    assert f"connect to 127.0.0.1:{greeter.port}: refused" in reasons["1.3"], reasons
+    greeter = Greeter(greeter.port, b"+PONG\r\n")
+    settled(site, i1="PASS", i2="PASS", i3="PASS", i4="PASS")
+    greeter.close()
+
+
+def test_answer_that_does_not_match__fails_and_shows_what_came(site, tmp_path):
+    greeter = Greeter(0, b"-ERR down\r\n")
+    start(site, tmp_path, f'{{address: "127.0.0.1:{greeter.port}", banner: "^.PONG"}}')
+    reasons = settled(site, i1="FAIL", i3="FAIL")
+    assert 'its answer "-ERR down.." does not match' in reasons["1.3"], reasons
+    greeter.close()
+
+
+def test_answer_that_never_comes__its_time_limit_is_its_duration(site, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        start(site, tmp_path, f'{{address: "127.0.0.1:{silent.getsockname()[1]}", banner: "."}}')
+        reasons = settled(site, i1="FAIL", i2="PASS", i3="FAIL")  # 150 ms is under a second
+        assert "no answer within 150ms" in reasons["1.3"], reasons
+
+
+def test_port_that_must_not_be_reachable__passes_refused_and_fails_open(site, tmp_path):
+    port = harness.free_port()
+    start(site, tmp_path, f'{{address: "127.0.0.1:{port}", expect: unreachable}}')
+    settled(site, i1="PASS", i3="PASS")
+    greeter = Greeter(port, b"")
+    reasons = settled(site, i1="FAIL", i3="FAIL")
+    assert "it accepts the connection, which must not be" in reasons["1.3"], reasons
+    greeter.close()
+
+
+def test_probe_that_the_host_forbids__no_data_with_that_reason(site, tmp_path):
+    start(site, tmp_path, '{address: "127.0.0.1:1"}', {"forbid": {"collectors": ["probe/port"]}})
+    reasons = settled(site, i1="NO_DATA", i2="NO_DATA")
+    assert "forbids" in reasons["1.1"] and "forbids" in reasons["1.2"], reasons

@@ -17,6 +17,7 @@ read_quoted(const mst_exposition *reader, char **at, piece *ret_text, mst_errctx
 {
   char *from = *at, *to = *at, *text = *at;
 
+  *ret_text = (piece){text, 0};
   while (*from != '"') {
     if (*from == '\0')
       return mst_exposition_wrong(reader, "a quoted text without its end", text - 1, ctx);
@@ -106,7 +107,7 @@ skip_blanks(const mst_exposition *reader, char *at)
 static mst_err
 read_item(mst_exposition *reader, char **at, piece *name, mst_errctx *ctx)
 {
-  piece key, value;
+  piece key = {*at, 0}, value = {*at, 0};
   char *start = *at;
   bool is_quoted = *start == '"';
 

@@ -1,6 +1,7 @@
 /* The agent's module "probes": kinds that need no library of their own. */
 #include "module.h"
+#include "probes/host/kinds.h"
 #include "probes/net/kinds.h"
 
 const uint32_t mst_agent_module_version = MST_AGENT_MODULE_VERSION;
-const mst_probe_kind *const mst_probe_kinds[] = {&mst_probe_kind_tcp, NULL};
+const mst_probe_kind *const mst_probe_kinds[] = {&mst_probe_kind_file, &mst_probe_kind_tcp, NULL};

@@ -8,6 +8,7 @@
 static const struct {
   const char *kind, *module, *symbol; /* the symbol is a NULL-terminated array of kinds */
 } places[] = {
+    {"file", "probes", "mst_probe_kinds"},
     {"tcp", "probes", "mst_probe_kinds"},
 };
 

@@ -23,7 +23,7 @@ ALLOWED = {
     r"dlfcn": ["agent/module.c"],
     r"mst/tails/": ["agent/tails/", "agent/modules/", "tests/"],
     r"mst/exposition/": ["agent/probes/", "tests/"],
-    r"pcre2": ["controller/plan_tail.c", "controller/plan_probe.c", "agent/tails/", "agent/probes/net/tcp.c", "agent/probes/exposition/select.c"],
+    r"pcre2": ["controller/plan_tail.c", "controller/plan_probe.c", "agent/tails/", "agent/probes/net/tcp.c", "agent/probes/host/file.c", "agent/probes/exposition/select.c"],
     r"hiredis|mongoc": [],
     r"mst/probes/": ["agent/", "tests/"],
     r"mst/agent/": ["agent/", "tests/"],

@@ -48,10 +48,10 @@ class Greeter:
         self.thread.join(5)
 
 
-def start(site, tmp_path, options, config=None, over="over: 3s, "):
+def start(site, tmp_path, options, config=None, over="over: 3s, ", kind="tcp"):
     plan = tmp_path / "plan.yml"
     plan.write_text("plan: probes\ninterval: 200ms\njitter: 0\ncollectors: [{name: uptime}]\n"
-                    f"probes:\n  - {{name: port, kind: tcp, timeout: 150ms, options: {options}}}\n")
+                    f"probes:\n  - {{name: port, kind: {kind}, timeout: 150ms, options: {options}}}\n")
     site.settings["plan"] = str(plan)
     site.checklist("probes", CHECKLIST.format(over=over))
     site.start()
@@ -112,3 +112,16 @@ def test_port_that_must_not_be_reachable__passes_refused_and_fails_open(site, tm
 def test_probe_that_the_host_forbids__no_data_with_that_reason(site, tmp_path):
     start(site, tmp_path, '{address: "127.0.0.1:1"}', {"forbid": {"collectors": ["probe/port"]}})
     settled(site, "this host's own configuration forbids it", i1="NO_DATA", i2="NO_DATA")
+
+
+def test_file_of_settings__fails_until_it_has_them_and_nobody_else_may_read_it(site, tmp_path):
+    env = tmp_path / ".env"
+    start(site, tmp_path, f'{{path: "{env}", mode_max: "0600", names: [API_KEY, MONGO_URL]}}', kind="file")
+    settled(site, f"look for {env}: no such file", i1="FAIL")
+    env.write_text("API_KEY=abc\n")
+    env.chmod(0o644)
+    settled(site, "has mode 0644; at most 0600 is allowed", i1="FAIL")
+    env.chmod(0o600)
+    settled(site, "sets no MONGO_URL", i1="FAIL")
+    env.write_text("API_KEY=abc\nexport MONGO_URL=mongodb://db\n")
+    settled(site, i1="PASS", i2="PASS", i3="PASS", i4="PASS")

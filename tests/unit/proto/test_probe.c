@@ -25,6 +25,16 @@ Test(probe, kinds__are_complete_in_order_and_documented)
       cr_expect_lt(strcmp(mst_probe_schemas[i - 1]->name, kind->name), 0);
     snprintf(row, sizeof row, "\n## %s\n\n%s.\n", kind->name, kind->help);
     cr_expect(strstr(mst_buf_text(&page), row), "docs/probes.md lacks:%s", row);
+    for (size_t k = 0; k < kind->field_count; k++) {
+      const mst_probe_field *field = &kind->fields[k];
+      const char *mark = field->unit ? "`" : "";
+      snprintf(row, sizeof row, "\n| `%s` | %s%s%s | %s |", field->name, mark, field->unit ? field->unit : "text", mark, field->help);
+      cr_expect(strstr(mst_buf_text(&page), row), "docs/probes.md lacks:%s", row);
+      bool is_unit = !field->unit;
+      for (const char *const *unit = mst_probe_units; *unit; unit++)
+        is_unit = is_unit || (field->unit && strcmp(*unit, field->unit) == 0);
+      cr_expect(is_unit, "%s: no unit of mst_probe_units", field->name);
+    }
     for (size_t k = 0; k < kind->option_count; k++) {
       const mst_probe_option *option = &kind->options[k];
       const char *mark = option->default_text ? "`" : "";

@@ -19,7 +19,7 @@ static const char *const format_names[] = {"text", "json", NULL};
 
 static const mst_config_field forbid_fields[] = {
     {"collectors", MST_CONFIG_STRING_LIST, offsetof(mst_agent_config, forbid.collectors) - offsetof(mst_agent_config, forbid),
-     .help = "Collectors that no plan may run on this host, by name; tail/NAME is one of the followed logs"},
+     .help = "Collectors that no plan may run on this host, by name; tail/NAME is one of the followed logs, probe/NAME one of the probes"},
 };
 
 #define SPOOL_OFFSET(member) (offsetof(mst_agent_config, spool.member) - offsetof(mst_agent_config, spool))

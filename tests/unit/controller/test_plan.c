@@ -235,7 +235,7 @@ Test(plan, all_errors__are_found_at_once)
 
 Test(plan, shipped_plans__are_good)
 {
-  const char *const files[] = {"/config/plans/host-baseline.yml", "/config/plans/quickstart.yml"};
+  const char *const files[] = {"/config/plans/genesis-staging.yml", "/config/plans/host-baseline.yml", "/config/plans/quickstart.yml"};
   char file[512], line[512];
 
   for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {

@@ -47,7 +47,6 @@ struct mst_sampler {
   uint16_t own_owner;
   mst_registry registry;
   mst_saved_set saved;
-  const mst_allow *allow; /* borrowed */
   uint8_t fingerprint_key[32];
 };
 

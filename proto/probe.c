@@ -47,12 +47,6 @@ mst_probe_schema_field(const mst_probe_schema *schema, const char *name)
   return NULL;
 }
 
-bool
-mst_probe_refers(const char *text)
-{
-  return strncmp(text, "env:", 4) == 0 || strncmp(text, "file:", 5) == 0;
-}
-
 mst_err
 mst_probe_number_parse(const char *text, double *ret_number, mst_errctx *ctx)
 {
@@ -188,13 +182,10 @@ mst_probe_scalar_check(const mst_probe_option *option, const char *text, mst_err
 {
   mst_probe_address address;
 
-  if (option->may_refer && mst_probe_refers(text) && strchr(text, ':')[1] != '\0')
-    return check_plain(text, ctx);
   switch (option->type) {
   case MST_PROBE_TEXT:
   case MST_PROBE_TEXTS:
   case MST_PROBE_MAP:
-  case MST_PROBE_DOCUMENTS:
   case MST_PROBE_PATTERN:
   case MST_PROBE_PATTERNS:
     return check_plain(text, ctx);

@@ -135,8 +135,7 @@ add(const mst_collector_env *env, state *probe, const mst_option *own, size_t ow
                                        .options = own,
                                        .option_count = own_count,
                                        .root_fd = env->root_fd,
-                                       .clock = env->clock,
-                                       .allow = env->allow}};
+                                       .clock = env->clock}};
   int64_t retries = 0;
   mst_err err = mst_probe_kind_find(probe->schema->name, &setup.kind, ctx);
 

@@ -15,7 +15,6 @@ typedef struct mst_sampler_setup {
   const mst_collector *const *collectors; /* NULL: mst_collectors; tests hand in their own. Borrowed for life */
   size_t collector_count;
   const uint8_t *fingerprint_key; /* 32 bytes; copied. NULL: a key of this run */
-  const mst_allow *allow;         /* what the host lets a plan ask for; borrowed for life. NULL: nothing */
   mst_bytes saved;                /* what mst_sampler_save gave for the last report that is durable; empty: nothing. For the call */
 } mst_sampler_setup;
 

@@ -20,11 +20,10 @@ enum {
 };
 
 typedef enum mst_probe_type {
-  MST_PROBE_TEXT,      /* one text of 1..2048 bytes */
-  MST_PROBE_TEXTS,     /* a list of such; one alone is a list of one */
-  MST_PROBE_MAP,       /* names and texts; on the wire name, text, name, text, ... */
-  MST_PROBE_DOCUMENTS, /* a list of maps of any depth, each one on the wire as a JSON text whose scalars are all strings */
-  MST_PROBE_PATTERN,   /* PCRE2 */
+  MST_PROBE_TEXT,    /* one text of 1..2048 bytes */
+  MST_PROBE_TEXTS,   /* a list of such; one alone is a list of one */
+  MST_PROBE_MAP,     /* names and texts; on the wire name, text, name, text, ... */
+  MST_PROBE_PATTERN, /* PCRE2 */
   MST_PROBE_PATTERNS,
   MST_PROBE_CHOICE,   /* one of choices */
   MST_PROBE_BOOL,     /* true or false */
@@ -41,7 +40,6 @@ typedef struct mst_probe_option {
   const char *key;
   mst_probe_type type;
   bool is_required;
-  bool may_refer;             /* its texts, or the values of its map, may be a secret's place on the host in whole: env:NAME, file:PATH */
   const char *default_text;   /* read as if it stood in the plan; NULL: it may be left out */
   double min, max;            /* both 0: no bounds but the type's own. Of lists and maps: their entries */
   const char *const *choices; /* NULL-terminated */
@@ -77,8 +75,6 @@ const mst_probe_field *mst_probe_schema_field(const mst_probe_schema *schema, co
 
 /* Whether a scalar is one of that type; patterns are not compiled here. MST_EUSAGE says what to write. Any thread. */
 mst_err mst_probe_scalar_check(const mst_probe_option *option, const char *text, mst_errctx *ctx) MST_MUST_USE;
-/* Whether a text names a secret on the host in place of being it. */
-bool mst_probe_refers(const char *text);
 
 /* A number with its unit's worth: "0.5", "50%", "-1". MST_EUSAGE. */
 mst_err mst_probe_number_parse(const char *text, double *ret_number, mst_errctx *ctx) MST_MUST_USE;

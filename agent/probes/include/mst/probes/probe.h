@@ -26,7 +26,6 @@ typedef struct mst_probe_options {
   int64_t timeout_ns; /* of one attempt */
   int root_fd;        /* below which files of this host are opened: "/" or a test's tree */
   const mst_clock *clock;
-  const mst_allow *allow; /* what this host's own configuration allows; NULL: nothing */
 } mst_probe_options;
 
 typedef struct mst_probe_kind {
@@ -60,13 +59,6 @@ double mst_probe_number(const mst_probe_options *options, const char *key);
 int64_t mst_probe_duration(const mst_probe_options *options, const char *key);
 int64_t mst_probe_size(const mst_probe_options *options, const char *key);
 bool mst_probe_has(const mst_probe_options *options, const char *key);
-
-enum { MST_PROBE_SECRET_MAX_BYTES = 8192 };
-/* The text itself, or what env:NAME or file:PATH stand for on this host, read now, without the line's end. Owned by the caller, who wipes
- * it with mst_probe_secret_done. MST_EPERM: the host's configuration does not allow it (allow.secrets). MST_EABSENT, MST_EIO. Any thread
- * but the agent's loop: a file may be slow. */
-mst_err mst_probe_secret_read(const mst_probe_options *options, const char *text, char **ret_secret, mst_errctx *ctx) MST_MUST_USE;
-void mst_probe_secret_done(char *secret);
 
 /* Turns \r \n \t \0 \\ \xHH into bytes. MST_EUSAGE: another escape. ret_data: at least strlen(text) bytes. */
 mst_err mst_probe_unescape(const char *text, char *ret_data, size_t *ret_bytes, mst_errctx *ctx) MST_MUST_USE;

@@ -5,7 +5,11 @@
 #include <mst/proto/probe.h>
 
 /* Every kind of probe: a new one is its file here and its line, in the order of names. */
-#define MST_PROBE_KINDS(X) X(file) X(tcp)
+// clang-format off
+#define MST_PROBE_KINDS(X) \
+  X(file)                  \
+  X(tcp)
+// clang-format on
 
 #pragma GCC visibility push(hidden)
 #define MST_PROBE_DECLARE(name) extern const mst_probe_schema mst_probe_schema_##name;

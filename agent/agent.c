@@ -329,6 +329,7 @@ open_sampler(agent *a, mst_bytes saved, mst_errctx *ctx)
       .clock = a->clock,
       .forbidden = (const char *const *)a->config->forbid.collectors.items,
       .forbidden_count = a->config->forbid.collectors.count,
+      .allow = &a->config->allow,
       .fingerprint_key = fingerprint_key,
       .saved = saved,
   };

@@ -22,6 +22,32 @@ static const mst_config_field forbid_fields[] = {
      .help = "Collectors that no plan may run on this host, by name; tail/NAME is one of the followed logs, probe/NAME one of the probes"},
 };
 
+static const mst_config_field command_fields[] = {
+    {"name", MST_CONFIG_STRING, offsetof(mst_allow_command, name), .required = true, .min = 1, .max = 64,
+     .help = "What plans call the command: option command of probes of kind exec"},
+    {"run", MST_CONFIG_STRING_LIST, offsetof(mst_allow_command, run), .required = true, .min = 1, .max = 64,
+     .help = "Absolute path of a program and its arguments, as they are; no shell, and no plan adds to them"},
+    {"user", MST_CONFIG_STRING, offsetof(mst_allow_command, user), .min = 1, .max = 64,
+     .help = "Whom it runs as; by default nobody where the agent is root, and otherwise the agent's own user"},
+};
+static const mst_config_schema command_schema = {
+    .name = "command",
+    .struct_size_bytes = sizeof(mst_allow_command),
+    .fields = command_fields,
+    .field_count = sizeof command_fields / sizeof command_fields[0],
+    .place_offset = offsetof(mst_allow_command, place),
+    .id_key = "name",
+};
+
+static const mst_config_field allow_fields[] = {
+    {"secrets", MST_CONFIG_STRING_LIST, offsetof(mst_allow, secrets), .max = 64,
+     .help = "What probes may use as secrets on this host: env:NAME or file:/PATH, in which * and ? stand for letters of one name"},
+    {"commands", MST_CONFIG_STRUCT_LIST, offsetof(mst_allow, commands), .max = 256, .sub = &command_schema,
+     .help = "Programs that probes of kind exec may run on this host"},
+    {"load", MST_CONFIG_BOOL, offsetof(mst_allow, load), .default_text = "false",
+     .help = "Whether probes may put load on a service from this host"},
+};
+
 #define SPOOL_OFFSET(member) (offsetof(mst_agent_config, spool.member) - offsetof(mst_agent_config, spool))
 static const mst_config_field spool_fields[] = {
     {"max_size", MST_CONFIG_SIZE, SPOOL_OFFSET(max_bytes), .default_text = "64MiB", .min = MST_SPOOL_LEAST_BYTES, .max = 1e12,
@@ -62,6 +88,7 @@ static const mst_config_field log_fields[] = {
     .field_count = sizeof member##_fields / sizeof member##_fields[0], .place_offset = MST_CONFIG_NO_PLACE                                 \
   }
 static const mst_config_schema forbid_schema = SUB_SCHEMA(forbid, forbid);
+static const mst_config_schema allow_schema = SUB_SCHEMA(allow, allow);
 static const mst_config_schema spool_schema = SUB_SCHEMA(spool, spool);
 static const mst_config_schema uplink_schema = SUB_SCHEMA(uplink, uplink);
 static const mst_config_schema tls_schema = SUB_SCHEMA(tls, tls);
@@ -81,6 +108,8 @@ static const mst_config_field agent_fields[] = {
     {"root", MST_CONFIG_STRING, offsetof(mst_agent_config, root), .default_text = "/", .min = 1, .max = 3000,
      .help = "Folder below which proc/, sys/ and etc/ are read"},
     {"forbid", MST_CONFIG_STRUCT, offsetof(mst_agent_config, forbid), .sub = &forbid_schema, .help = "What no plan may do on this host"},
+    {"allow", MST_CONFIG_STRUCT, offsetof(mst_agent_config, allow), .sub = &allow_schema,
+     .help = "What a plan may ask for that could do harm; nothing by default"},
     {"spool", MST_CONFIG_STRUCT, offsetof(mst_agent_config, spool), .sub = &spool_schema, .help = "Records that are not acknowledged yet"},
     {"uplink", MST_CONFIG_STRUCT, offsetof(mst_agent_config, uplink), .sub = &uplink_schema, .help = "The link to the controllers"},
     {"tls", MST_CONFIG_STRUCT, offsetof(mst_agent_config, tls), .sub = &tls_schema, .help = "How tls+tcp:// controllers are checked"},
@@ -211,6 +240,31 @@ check_collectors(const mst_agent_config *config, const mst_yaml_node *root, mst_
                         "there is no collector \"%.64s\"; `muster-agent --once` lists them", config->forbid.collectors.items[i]);
 }
 
+static const mst_yaml_node *
+entry_of(const mst_yaml_node *list, size_t index)
+{
+  return mst_yaml_node_kind(list) == MST_YAML_LIST ? mst_yaml_node_at(list, index) : list;
+}
+
+static void
+check_allowed(const mst_agent_config *config, const mst_yaml_node *root, mst_diags *diags)
+{
+  const mst_yaml_node *secrets = mst_yaml_node_get(mst_yaml_node_get(root, "allow"), "secrets");
+  const mst_allow_command *commands = config->allow.commands.items;
+
+  for (size_t i = 0; i < config->allow.secrets.count; i++) {
+    const char *text = config->allow.secrets.items[i];
+    if (text && strncmp(text, "env:", 4) != 0 && strncmp(text, "file:/", 6) != 0)
+      mst_yaml_complain(diags, entry_of(secrets, i), "write env:NAME or file:/PATH, with * and ? if need be");
+  }
+  for (size_t i = 0; i < config->allow.commands.count; i++) {
+    const mst_config_strings *run = &commands[i].run;
+    const char *program = run->count > 0 ? run->items[0] : NULL;
+    if (program && program[0] != '/')
+      mst_yaml_complain(diags, mst_yaml_node_get(commands[i].place.node, "run"), "\"%.128s\" must be an absolute path, from / on", program);
+  }
+}
+
 static bool
 map_config(mst_yaml *yaml, mst_agent_config *ret_config, mst_diags *diags)
 {
@@ -224,6 +278,7 @@ map_config(mst_yaml *yaml, mst_agent_config *ret_config, mst_diags *diags)
   check_urls(&config, root, diags);
   check_paths(&config, root, diags);
   check_collectors(&config, root, diags);
+  check_allowed(&config, root, diags);
   mst_yaml_destroy(yaml);
   if (!is_mapped || diags->count + diags->dropped > before) {
     mst_agent_config_done(&config);

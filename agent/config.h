@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <mst/agent/allow.h>
 #include <mst/common/config.h>
 #include <mst/common/diag.h>
 
@@ -19,6 +20,7 @@ typedef struct mst_agent_config {
   struct {
     mst_config_strings collectors;
   } forbid;
+  mst_allow allow;
   struct {
     int64_t max_bytes, max_age_ns;
     bool sync;

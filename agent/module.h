@@ -10,7 +10,7 @@ extern const mst_collector *const mst_agent_module[];
 /* Changes with every change of collector.h, or of what modules use of each other (modules/tail_state.h), that one built before would not
  * survive. */
 extern const uint32_t mst_agent_module_version;
-enum { MST_AGENT_MODULE_VERSION = 3 };
+enum { MST_AGENT_MODULE_VERSION = 4 };
 
 /* Loads the module (once; it stays until the process ends) and finds the collector of that name in it. module: "tails". MST_EIO: it is not
  * installed, or a library that it needs is not there. Loop thread. */

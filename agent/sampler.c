@@ -66,6 +66,7 @@ mst_sampler_create(const mst_sampler_setup *setup, mst_sampler **ret_sampler, ms
   if (!sampler)
     return mst_fail(ctx, MST_ENOMEM, "no memory for the sampler");
   sampler->clock = setup->clock;
+  sampler->allow = setup->allow;
   if (setup->fingerprint_key)
     memcpy(sampler->fingerprint_key, setup->fingerprint_key, sizeof sampler->fingerprint_key);
   else

@@ -171,6 +171,7 @@ mst_slot_env(const mst_sampler *sampler, const mst_slot *slot)
                              .instance = slot->instance,
                              .saved = mst_saved_get(&sampler->saved, slot->name),
                              .fingerprint_key = sampler->fingerprint_key,
+                             .allow = sampler->allow,
                              .options = slot->options,
                              .option_count = slot->option_count};
 }

@@ -41,7 +41,8 @@ struct mst_sampler {
   size_t collector_count;
   char **forbidden; /* owned */
   size_t forbidden_count;
-  mst_slot *slots; /* owned */
+  const mst_allow *allow; /* borrowed */
+  mst_slot *slots;        /* owned */
   size_t slot_count;
   uint32_t run;
   uint16_t own_owner;

@@ -12,7 +12,7 @@
 #include <mst/common/clock.h>
 #include <mst/proto/probe.h>
 
-enum { NAMES_TEXT_BYTES = 512 /* what a person reads of a choice */, NUMBER_TEXT_BYTES = 24, OWN_OPTIONS = 4 };
+enum { NAMES_TEXT_BYTES = 512 /* what a person reads of a choice */, NUMBER_TEXT_BYTES = 24, OWN_OPTIONS = 4, PREFIX_BYTES = 96 };
 
 static const mst_config_field fields[] = {
     {"name", MST_CONFIG_STRING, offsetof(mst_plan_probe_file, name), .required = true, .min = 1, .max = MST_PROBE_NAME_MAX_BYTES,
@@ -67,6 +67,24 @@ check_scalar(const mst_yaml_node *node, const mst_probe_option *option, mst_diag
     check_pattern(node, diags);
 }
 
+static void check_table(const mst_yaml_node *map, const char *owner, const mst_probe_option *table, size_t table_count, mst_diags *diags);
+
+static void
+check_steps(const mst_yaml_node *node, const mst_probe_option *option, mst_diags *diags)
+{
+  char owner[64];
+  size_t count = mst_yaml_node_count(node);
+
+  if (mst_yaml_node_kind(node) != MST_YAML_LIST || count == 0 || count > MST_PROBE_STEPS_MAX) {
+    mst_yaml_complain(diags, node, "must be a list of 1 to %d maps", MST_PROBE_STEPS_MAX);
+    return;
+  }
+  for (size_t i = 0; i < count; i++) {
+    snprintf(owner, sizeof owner, "%.40s %zu", option->key, i + 1);
+    check_table(mst_yaml_node_at(node, i), owner, option->each, option->each_count, diags);
+  }
+}
+
 static bool
 is_list_type(mst_probe_type type)
 {
@@ -77,9 +95,13 @@ static void
 check_value(const mst_yaml_node *node, const mst_probe_option *option, mst_diags *diags)
 {
   const size_t most = option->max > 0 ? (size_t)option->max : MST_PROBE_LIST_MAX;
-  bool is_map = option->type == MST_PROBE_MAP;
+  bool is_map = option->type == MST_PROBE_MAP || option->type == MST_PROBE_SECRETS;
   size_t count = mst_yaml_node_count(node);
 
+  if (option->type == MST_PROBE_STEPS) {
+    check_steps(node, option, diags);
+    return;
+  }
   if (is_map && mst_yaml_node_kind(node) != MST_YAML_MAP) {
     mst_yaml_complain(diags, node, "must be a map of names and texts");
     return;
@@ -98,39 +120,60 @@ check_value(const mst_yaml_node *node, const mst_probe_option *option, mst_diags
 }
 
 static void
-complain_of_option(const mst_yaml_node *key, const mst_probe_schema *kind, mst_diags *diags)
+complain_of_option(const mst_yaml_node *key, const char *owner, const mst_probe_option *table, size_t table_count, mst_diags *diags)
 {
   mst_buf names;
 
   mst_buf_init(&names, NAMES_TEXT_BYTES);
-  for (size_t i = 0; i < kind->option_count; i++)
-    mst_buf_printf(&names, "%s%s", i ? ", " : "", kind->options[i].key);
-  mst_yaml_complain(diags, key, "probes of kind %s have no option \"%.64s\"; they have %s", kind->name, mst_yaml_node_text(key),
-                    kind->option_count ? mst_buf_text(&names) : "none");
+  for (size_t i = 0; i < table_count; i++)
+    mst_buf_printf(&names, "%s%s", i ? ", " : "", table[i].key);
+  mst_yaml_complain(diags, key, "%s has no option \"%.64s\"; there are %s", owner, mst_yaml_node_text(key),
+                    table_count ? mst_buf_text(&names) : "none");
   mst_buf_done(&names);
+}
+
+static const mst_probe_option *
+find_option(const mst_probe_option *table, size_t table_count, const char *key)
+{
+  for (size_t i = 0; i < table_count; i++)
+    if (strcmp(table[i].key, key) == 0)
+      return &table[i];
+  return NULL;
+}
+
+/* The options of a probe, or those of one of its steps. */
+static void
+check_table(const mst_yaml_node *map, const char *owner, const mst_probe_option *table, size_t table_count, mst_diags *diags)
+{
+  if (mst_yaml_node_kind(map) != MST_YAML_MAP) {
+    mst_yaml_complain(diags, map, "must be a map of options and their values, such as {address: \"127.0.0.1:6379\"}");
+    return;
+  }
+  for (size_t i = 0; i < mst_yaml_node_count(map); i++) {
+    const mst_yaml_node *key = mst_yaml_node_key_at(map, i);
+    const mst_probe_option *option = find_option(table, table_count, mst_yaml_node_text(key));
+    if (option)
+      check_value(mst_yaml_node_at(map, i), option, diags);
+    else
+      complain_of_option(key, owner, table, table_count, diags);
+  }
+  for (size_t i = 0; i < table_count; i++)
+    if (table[i].is_required && !mst_yaml_node_get(map, table[i].key))
+      mst_yaml_complain(diags, map, "%s needs option %s: %s", owner, table[i].key, table[i].help);
 }
 
 static void
 check_options(const mst_plan_probe_file *probe, const mst_probe_schema *kind, mst_diags *diags)
 {
-  size_t count = probe->options ? mst_yaml_node_count(probe->options) : 0;
+  char owner[64 + 32];
 
-  if (probe->options && mst_yaml_node_kind(probe->options) != MST_YAML_MAP) {
-    mst_yaml_complain(diags, probe->options, "must be a map of options and their values, such as {address: \"127.0.0.1:6379\"}");
-    return;
-  }
-  for (size_t i = 0; i < count; i++) {
-    const mst_yaml_node *key = mst_yaml_node_key_at(probe->options, i);
-    const mst_probe_option *option = mst_probe_schema_option(kind, mst_yaml_node_text(key));
-    if (option)
-      check_value(mst_yaml_node_at(probe->options, i), option, diags);
-    else
-      complain_of_option(key, kind, diags);
-  }
-  for (size_t i = 0; i < kind->option_count; i++)
-    if (kind->options[i].is_required && !(probe->options && mst_yaml_node_get(probe->options, kind->options[i].key)))
-      mst_yaml_complain(diags, probe->place.node, "probe %s: probes of kind %s need option %s: %s", probe->name, kind->name,
-                        kind->options[i].key, kind->options[i].help);
+  snprintf(owner, sizeof owner, "kind %.64s", kind->name);
+  if (probe->options)
+    check_table(probe->options, owner, kind->options, kind->option_count, diags);
+  for (size_t i = 0; !probe->options && i < kind->option_count; i++)
+    if (kind->options[i].is_required)
+      mst_yaml_complain(diags, probe->place.node, "probe %s: kind %s needs option %s: %s", probe->name, kind->name, kind->options[i].key,
+                        kind->options[i].help);
 }
 
 static void
@@ -189,6 +232,7 @@ typedef struct compiled {
   mst_plan_option *options;
   mst_text *values;
   char *texts;
+  size_t option_count, value_count, text_bytes; /* what there is room for */
 } compiled;
 
 static mst_text
@@ -221,14 +265,15 @@ put_number(compiled *to, const char *key, int64_t number)
   to->texts += NUMBER_TEXT_BYTES;
 }
 
+/* Key is prefix and name, "o.steps.1." and "url". */
 static void
-put_option(compiled *to, const char *key, const mst_yaml_node *value)
+put_option(compiled *to, const char *prefix, const char *name, const mst_yaml_node *value)
 {
   mst_plan_option *option = to->options++;
   mst_yaml_kind kind = mst_yaml_node_kind(value);
 
   *option = (mst_plan_option){.key = text_of(to->texts), .value_count = (uint32_t)count_values(value), .values = to->values};
-  to->texts = stpcpy(stpcpy(to->texts, "o."), key) + 1;
+  to->texts = stpcpy(stpcpy(to->texts, prefix), name) + 1;
   option->key = text_of(option->key.data);
   if (kind == MST_YAML_SCALAR)
     *to->values++ = text_of(mst_yaml_node_text(value));
@@ -239,30 +284,62 @@ put_option(compiled *to, const char *key, const mst_yaml_node *value)
   }
 }
 
+/* Calls put for each option as it goes over the wire: those of steps one by one. */
+static void
+walk(const mst_plan_probe_file *probe, void (*put)(compiled *to, const char *prefix, const char *name, const mst_yaml_node *value),
+     compiled *to)
+{
+  const mst_probe_schema *kind = mst_probe_schema_find(probe->kind);
+  char prefix[PREFIX_BYTES];
+
+  for (size_t i = 0; probe->options && i < mst_yaml_node_count(probe->options); i++) {
+    const char *name = mst_yaml_node_text(mst_yaml_node_key_at(probe->options, i));
+    const mst_yaml_node *value = mst_yaml_node_at(probe->options, i);
+    const mst_probe_option *option = mst_probe_schema_option(kind, name);
+    if (!option || option->type != MST_PROBE_STEPS) {
+      put(to, "o.", name, value);
+      continue;
+    }
+    for (size_t k = 0; k < mst_yaml_node_count(value); k++) {
+      const mst_yaml_node *step = mst_yaml_node_at(value, k);
+      snprintf(prefix, sizeof prefix, "o.%.40s.%zu.", name, k + 1);
+      for (size_t m = 0; m < mst_yaml_node_count(step); m++)
+        put(to, prefix, mst_yaml_node_text(mst_yaml_node_key_at(step, m)), mst_yaml_node_at(step, m));
+    }
+  }
+}
+
+static void
+measure_option(compiled *to, const char *prefix, const char *name, const mst_yaml_node *value)
+{
+  to->option_count++;
+  to->value_count += count_values(value);
+  to->text_bytes += strlen(prefix) + strlen(name) + 1;
+}
+
 mst_err
 mst_plan_probe_compile(const mst_plan_probe_file *probe, int64_t interval_ns, mst_plan_collector *ret_collector, mst_errctx *ctx)
 {
-  size_t own = probe->options ? mst_yaml_node_count(probe->options) : 0, values = OWN_OPTIONS, text_bytes = OWN_OPTIONS * NUMBER_TEXT_BYTES;
+  compiled to = {.option_count = OWN_OPTIONS, .value_count = OWN_OPTIONS, .text_bytes = OWN_OPTIONS * NUMBER_TEXT_BYTES};
 
-  for (size_t i = 0; i < own; i++) {
-    values += count_values(mst_yaml_node_at(probe->options, i));
-    text_bytes += strlen(mst_yaml_node_text(mst_yaml_node_key_at(probe->options, i))) + sizeof "o.";
-  }
-  char *block = mst_alloc((OWN_OPTIONS + own) * sizeof(mst_plan_option) + values * sizeof(mst_text) + text_bytes, 1);
+  walk(probe, measure_option, &to);
+  if (to.option_count > MST_PLAN_MAX_OPTIONS)
+    return mst_fail(ctx, MST_ELIMIT, "probe %s: %zu options with those of its steps; at most %d are possible", probe->name, to.option_count,
+                    MST_PLAN_MAX_OPTIONS);
+  char *block = mst_alloc(to.option_count * sizeof(mst_plan_option) + to.value_count * sizeof(mst_text) + to.text_bytes, 1);
   if (!block)
     return mst_fail(ctx, MST_ENOMEM, "out of memory for probe %s", probe->name);
-  compiled to = {.options = (mst_plan_option *)(void *)block};
-  to.values = (mst_text *)(void *)(to.options + OWN_OPTIONS + own);
-  to.texts = (char *)(to.values + values);
+  to.options = (mst_plan_option *)(void *)block;
+  to.values = (mst_text *)(void *)(to.options + to.option_count);
+  to.texts = (char *)(to.values + to.value_count);
   *ret_collector = (mst_plan_collector){
-      .name = text_of("probe"), .instance = text_of(probe->name), .option_count = (uint32_t)(OWN_OPTIONS + own), .options = to.options};
+      .name = text_of("probe"), .instance = text_of(probe->name), .option_count = (uint32_t)to.option_count, .options = to.options};
   *to.values = text_of(probe->kind);
   *to.options++ = (mst_plan_option){.key = text_of("kind"), .value_count = 1, .values = to.values++};
   put_number(&to, "every", probe->every_ns > 0 ? probe->every_ns : interval_ns);
   put_number(&to, "timeout", probe->timeout_ns);
   put_number(&to, "retries", probe->retries);
-  for (size_t i = 0; i < own; i++)
-    put_option(&to, mst_yaml_node_text(mst_yaml_node_key_at(probe->options, i)), mst_yaml_node_at(probe->options, i));
+  walk(probe, put_option, &to);
   return MST_OK;
 }
 

@@ -26,13 +26,29 @@ mst_probe_schema_find(const char *kind)
   return NULL;
 }
 
+static const mst_probe_option *
+find_option(const mst_probe_option *options, size_t count, const char *key, size_t length)
+{
+  for (size_t i = 0; i < count; i++)
+    if (strncmp(options[i].key, key, length) == 0 && options[i].key[length] == '\0')
+      return &options[i];
+  return NULL;
+}
+
 const mst_probe_option *
 mst_probe_schema_option(const mst_probe_schema *schema, const char *key)
 {
-  for (size_t i = 0; i < schema->option_count; i++)
-    if (strcmp(schema->options[i].key, key) == 0)
-      return &schema->options[i];
-  return NULL;
+  size_t length = strcspn(key, ".");
+  const mst_probe_option *option = find_option(schema->options, schema->option_count, key, length);
+
+  if (!option || key[length] == '\0')
+    return option;
+  const char *number = key + length + 1;
+  size_t digits = strspn(number, "0123456789");
+  long step = digits >= 1 && digits <= 2 && number[digits] == '.' ? strtol(number, NULL, 10) : 0;
+  if (option->type != MST_PROBE_STEPS || step < 1 || step > MST_PROBE_STEPS_MAX)
+    return NULL;
+  return find_option(option->each, option->each_count, number + digits + 1, strlen(number + digits + 1));
 }
 
 const mst_probe_field *
@@ -156,6 +172,19 @@ check_plain(const char *text, mst_errctx *ctx)
   return MST_OK;
 }
 
+static mst_err
+check_secret(const char *text, mst_errctx *ctx)
+{
+  static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+  bool is_variable = strncmp(text, "env:", 4) == 0 && text[4] != '\0' && text[4 + strspn(text + 4, letters)] == '\0';
+  bool is_file = strncmp(text, "file:/", 6) == 0 && text[6] != '\0' && !strstr(text, "/../");
+
+  /* The text is not shown: what stands there may be the secret itself. */
+  if ((!is_variable && !is_file) || strlen(text) > MST_PLAN_VALUE_MAX_BYTES)
+    return mst_fail(ctx, MST_EUSAGE, "write where the host that probes finds the secret: env:NAME or file:/PATH (without /../)");
+  return MST_OK;
+}
+
 /* Types whose values are measured: read, then held against the bounds. */
 static mst_err
 check_measure(const mst_probe_option *option, const char *text, mst_errctx *ctx)
@@ -202,6 +231,11 @@ mst_probe_scalar_check(const mst_probe_option *option, const char *text, mst_err
     return mst_probe_address_parse(text, &address, ctx);
   case MST_PROBE_URL:
     return check_url(text, ctx);
+  case MST_PROBE_SECRET:
+  case MST_PROBE_SECRETS:
+    return check_secret(text, ctx);
+  case MST_PROBE_STEPS:
+    break;
   case MST_PROBE_PATH:
     return text[0] == '/' ? check_plain(text, ctx) : mst_fail(ctx, MST_EUSAGE, "\"%.128s\" is no absolute path: begin it with /", text);
   }

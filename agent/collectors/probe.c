@@ -98,6 +98,18 @@ read_number(const mst_collector_env *env, const char *key, int64_t least, int64_
   return MST_OK;
 }
 
+static bool
+is_given(const mst_option *list, size_t count, const char *key)
+{
+  size_t length = strlen(key);
+
+  for (size_t i = 0; i < count; i++)
+    if (strncmp(list[i].key, key, length) == 0 && (list[i].key[length] == '\0' || list[i].key[length] == '.') &&
+        list[i].value_count > 0)
+      return true;
+  return false;
+}
+
 /* The kind's own options, each held against the kind's table: the controller did so, but a plan is data from outside. */
 static mst_err
 read_options(const mst_collector_env *env, const mst_probe_schema *schema, mst_option *ret_options, size_t *ret_count, mst_errctx *ctx)
@@ -110,20 +122,17 @@ read_options(const mst_collector_env *env, const mst_probe_schema *schema, mst_o
     if (!known)
       return mst_fail(ctx, MST_EUSAGE, "kind %s has no option \"%.60s\"; update the agent or the plan", schema->name, option->key + 2);
     for (size_t k = 0; k < option->value_count; k++) {
-      mst_err err = mst_probe_scalar_check(known, option->values[k], ctx);
+      bool is_name = (known->type == MST_PROBE_MAP || known->type == MST_PROBE_SECRETS) && k % 2 == 0;
+      mst_err err = is_name ? MST_OK : mst_probe_scalar_check(known, option->values[k], ctx);
       if (err != MST_OK)
         return mst_fail_within(ctx, err, "option %s", known->key);
     }
     ret_options[*ret_count] = *option;
     ret_options[(*ret_count)++].key = option->key + 2;
   }
-  for (size_t i = 0; i < schema->option_count; i++) {
-    bool is_given = false;
-    for (size_t k = 0; k < *ret_count; k++)
-      is_given = is_given || (strcmp(ret_options[k].key, schema->options[i].key) == 0 && ret_options[k].value_count > 0);
-    if (schema->options[i].is_required && !is_given)
+  for (size_t i = 0; i < schema->option_count; i++)
+    if (schema->options[i].is_required && !is_given(ret_options, *ret_count, schema->options[i].key))
       return mst_fail(ctx, MST_EUSAGE, "kind %s needs option %s", schema->name, schema->options[i].key);
-  }
   return MST_OK;
 }
 
@@ -135,7 +144,8 @@ add(const mst_collector_env *env, state *probe, const mst_option *own, size_t ow
                                        .options = own,
                                        .option_count = own_count,
                                        .root_fd = env->root_fd,
-                                       .clock = env->clock}};
+                                       .clock = env->clock,
+                                       .allow = env->allow}};
   int64_t retries = 0;
   mst_err err = mst_probe_kind_find(probe->schema->name, &setup.kind, ctx);
 

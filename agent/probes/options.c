@@ -1,4 +1,5 @@
 /* Options of a probe, as the plan gives them or by the default of the kind's schema. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,9 +8,32 @@
 
 #include "prober.h"
 
-static const mst_option *
-given(const mst_probe_options *options, const char *key)
+enum { KEY_BYTES = 128 };
+
+/* As it stands in the plan: a step's keys begin with the step. */
+static const char *
+full_key(const mst_probe_options *options, const char *key, char text[static KEY_BYTES])
 {
+  if (!options->step[0])
+    return key;
+  snprintf(text, KEY_BYTES, "%s%s", options->step, key);
+  return text;
+}
+
+static const mst_probe_option *
+known_option(const mst_probe_options *options, const char *key)
+{
+  char text[KEY_BYTES];
+
+  return mst_probe_schema_option(options->schema, full_key(options, key, text));
+}
+
+static const mst_option *
+given(const mst_probe_options *options, const char *name)
+{
+  char text[KEY_BYTES];
+  const char *key = full_key(options, name, text);
+
   for (size_t i = 0; i < options->option_count; i++)
     if (strcmp(options->options[i].key, key) == 0)
       return &options->options[i];
@@ -26,7 +50,7 @@ const char *
 mst_probe_text(const mst_probe_options *options, const char *key)
 {
   const mst_option *option = given(options, key);
-  const mst_probe_option *known = mst_probe_schema_option(options->schema, key);
+  const mst_probe_option *known = known_option(options, key);
 
   if (option && option->value_count > 0)
     return option->values[0];
@@ -37,7 +61,7 @@ size_t
 mst_probe_texts(const mst_probe_options *options, const char *key, const char *const **ret_values)
 {
   const mst_option *option = given(options, key);
-  const mst_probe_option *known = mst_probe_schema_option(options->schema, key);
+  const mst_probe_option *known = known_option(options, key);
 
   if (option) {
     *ret_values = option->values;
@@ -50,7 +74,7 @@ mst_probe_texts(const mst_probe_options *options, const char *key, const char *c
 int
 mst_probe_choice(const mst_probe_options *options, const char *key)
 {
-  const mst_probe_option *known = mst_probe_schema_option(options->schema, key);
+  const mst_probe_option *known = known_option(options, key);
   const char *text = mst_probe_text(options, key);
 
   for (int i = 0; known && text && known->choices[i]; i++)
@@ -92,4 +116,28 @@ mst_probe_size(const mst_probe_options *options, const char *key)
   int64_t bytes = 0;
 
   return text && mst_size_parse(text, &bytes, NULL) == MST_OK ? bytes : 0;
+}
+
+size_t
+mst_probe_step_count(const mst_probe_options *options, const char *key)
+{
+  size_t length = strlen(key), count = 0;
+
+  for (size_t i = 0; i < options->option_count; i++) {
+    const char *given_key = options->options[i].key;
+    if (strncmp(given_key, key, length) != 0 || given_key[length] != '.')
+      continue;
+    size_t number = (size_t)strtoul(given_key + length + 1, NULL, 10);
+    count = number > count ? number : count;
+  }
+  return count;
+}
+
+mst_probe_options
+mst_probe_step(const mst_probe_options *options, const char *key, size_t number)
+{
+  mst_probe_options step = *options;
+
+  snprintf(step.step, sizeof step.step, "%.20s.%u.", key, (unsigned)number);
+  return step;
 }

@@ -182,8 +182,8 @@ expect_documented(const mst_config_schema *schema, const char *prefix, const cha
   char row[512];
   for (size_t i = 0; i < schema->field_count; i++) {
     const mst_config_field *field = &schema->fields[i];
-    if (field->type == MST_CONFIG_STRUCT) {
-      snprintf(row, sizeof row, "%s%s.", prefix, field->key);
+    if (field->type == MST_CONFIG_STRUCT || field->type == MST_CONFIG_STRUCT_LIST) {
+      snprintf(row, sizeof row, "%s%s%s", prefix, field->key, field->type == MST_CONFIG_STRUCT ? "." : "[].");
       expect_documented(field->sub, row, page);
       continue;
     }
@@ -201,7 +201,7 @@ count_keys(const mst_config_schema *schema)
 {
   size_t count = 0;
   for (size_t i = 0; i < schema->field_count; i++)
-    count += schema->fields[i].type == MST_CONFIG_STRUCT ? count_keys(schema->fields[i].sub) : 1;
+    count += schema->fields[i].sub ? count_keys(schema->fields[i].sub) : 1;
   return count;
 }
 

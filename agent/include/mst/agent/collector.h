@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <mst/agent/allow.h>
 #include <mst/common/buf.h>
 #include <mst/common/clock.h>
 #include <mst/common/err.h>
@@ -64,6 +65,7 @@ typedef struct mst_collector_env {
   const mst_clock *clock; /* borrowed for the life of the collector */
   mst_wall boot_at; /* when this host came up, read once a session so that it never flickers; 0: not known. The start of most counters */
   const uint8_t *fingerprint_key; /* 32 bytes of this host's own, that secrets are told apart by without being known; borrowed for life */
+  const mst_allow *allow;         /* what this host's own configuration lets a plan ask for; borrowed for life. NULL: nothing */
   const mst_option *options;
   size_t option_count;
 } mst_collector_env;

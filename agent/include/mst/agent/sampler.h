@@ -12,6 +12,7 @@ typedef struct mst_sampler_setup {
   const mst_clock *clock;
   const char *const *forbidden; /* collectors that the host's own config forbids */
   size_t forbidden_count;
+  const mst_allow *allow;                 /* what it lets a plan ask for; borrowed for life. NULL: nothing */
   const mst_collector *const *collectors; /* NULL: mst_collectors; tests hand in their own. Borrowed for life */
   size_t collector_count;
   const uint8_t *fingerprint_key; /* 32 bytes; copied. NULL: a key of this run */

@@ -6,7 +6,7 @@
 /* What one agent is told to measure: compiled by the controller from the plan file for this host. */
 enum {
   MST_PLAN_MAX_COLLECTORS = 768, /* some hundred collectors and tails, the rest are probes */
-  MST_PLAN_MAX_OPTIONS = 96,     /* a tail has an option for each of its 64 rules */
+  MST_PLAN_MAX_OPTIONS = 256,    /* a tail has one for each of its 64 rules, a probe one for each key of its 16 steps */
   MST_PLAN_MAX_OPTION_VALUES = 128,
   MST_PLAN_MAX_BYTES = 512 * 1024,
   MST_PLAN_TEXT_MAX_BYTES = 512,

@@ -17,6 +17,7 @@ enum {
   MST_PROBE_NAME_MAX_BYTES = 128,
   MST_PROBE_LIST_MAX = 64, /* entries of a list or a map */
   MST_PROBE_RETRIES_MAX = 10,
+  MST_PROBE_STEPS_MAX = 16,
 };
 
 typedef enum mst_probe_type {
@@ -34,6 +35,9 @@ typedef enum mst_probe_type {
   MST_PROBE_ADDRESS,  /* HOST:PORT or [IPv6]:PORT */
   MST_PROBE_URL,      /* http:// or https:// */
   MST_PROBE_PATH,     /* absolute */
+  MST_PROBE_SECRET,   /* env:NAME or file:/PATH on the host that probes; the secret itself never stands in a plan */
+  MST_PROBE_SECRETS,  /* a map of names and such references */
+  MST_PROBE_STEPS,    /* a list of maps, each with the options `each`; on the wire one option for each of theirs, "steps.1.url" from 1 on */
 } mst_probe_type;
 
 typedef struct mst_probe_option {
@@ -44,6 +48,8 @@ typedef struct mst_probe_option {
   double min, max;            /* both 0: no bounds but the type's own. Of lists and maps: their entries */
   const char *const *choices; /* NULL-terminated */
   const char *help;
+  const struct mst_probe_option *each; /* of MST_PROBE_STEPS */
+  size_t each_count;
 } mst_probe_option;
 
 /* A figure (muster.probe.value) or a text (muster.probe.state, when unit is NULL) of a kind, told apart by the label field=. */
@@ -69,6 +75,7 @@ extern const size_t mst_probe_schemas_count;
 extern const char *const mst_probe_units[]; /* NULL-terminated */
 
 const mst_probe_schema *mst_probe_schema_find(const char *kind);
+/* By the option's key, or a step's: "steps.1.url" gives the row `url` of steps. NULL: the kind has none of that name. */
 const mst_probe_option *mst_probe_schema_option(const mst_probe_schema *schema, const char *key);
 /* NULL: it gives no such figure. */
 const mst_probe_field *mst_probe_schema_field(const mst_probe_schema *schema, const char *name);

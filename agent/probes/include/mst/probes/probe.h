@@ -16,6 +16,8 @@
 /* One attempt. Valid from begin() until mst_probe_pass or mst_probe_fail is called, or stop() is: the kind must not use it afterwards. */
 typedef struct mst_probe_attempt mst_probe_attempt;
 
+enum { MST_PROBE_STEP_BYTES = 32 };
+
 /* The options of one probe as the plan gives them, borrowed from open() until close() has returned. Reading them never fails: the plan was
  * checked by the same table when it was opened. */
 typedef struct mst_probe_options {
@@ -26,6 +28,8 @@ typedef struct mst_probe_options {
   int64_t timeout_ns; /* of one attempt */
   int root_fd;        /* below which files of this host are opened: "/" or a test's tree */
   const mst_clock *clock;
+  const mst_allow *allow;          /* what this host's own configuration allows; NULL: nothing */
+  char step[MST_PROBE_STEP_BYTES]; /* "" or, of one step's options, "steps.1." */
 } mst_probe_options;
 
 typedef struct mst_probe_kind {
@@ -59,6 +63,19 @@ double mst_probe_number(const mst_probe_options *options, const char *key);
 int64_t mst_probe_duration(const mst_probe_options *options, const char *key);
 int64_t mst_probe_size(const mst_probe_options *options, const char *key);
 bool mst_probe_has(const mst_probe_options *options, const char *key);
+
+/* How many steps an option of type MST_PROBE_STEPS has, and one of them (from 1 on) as options of its own: read it by the same functions.
+ */
+size_t mst_probe_step_count(const mst_probe_options *options, const char *key);
+mst_probe_options mst_probe_step(const mst_probe_options *options, const char *key, size_t number);
+
+enum { MST_PROBE_SECRET_MAX_BYTES = 8192 };
+/* What env:NAME or file:PATH stands for on this host, read now, without the line's end. Owned by the caller, who wipes it with
+ * mst_probe_secret_done. MST_EPERM: the host's configuration does not allow it (allow.secrets). MST_EABSENT, MST_EIO, MST_ELIMIT. No
+ * reason holds any of it. Any thread; a file may be slow, so that those of the agent and of the prober had better not. */
+mst_err mst_probe_secret_read(const mst_probe_options *options, const char *reference, char **ret_secret, mst_errctx *ctx) MST_MUST_USE;
+/* NULL is fine. */
+void mst_probe_secret_done(char *secret);
 
 /* Turns \r \n \t \0 \\ \xHH into bytes. MST_EUSAGE: another escape. ret_data: at least strlen(text) bytes. */
 mst_err mst_probe_unescape(const char *text, char *ret_data, size_t *ret_bytes, mst_errctx *ctx) MST_MUST_USE;

@@ -104,8 +104,7 @@ is_given(const mst_option *list, size_t count, const char *key)
   size_t length = strlen(key);
 
   for (size_t i = 0; i < count; i++)
-    if (strncmp(list[i].key, key, length) == 0 && (list[i].key[length] == '\0' || list[i].key[length] == '.') &&
-        list[i].value_count > 0)
+    if (strncmp(list[i].key, key, length) == 0 && (list[i].key[length] == '\0' || list[i].key[length] == '.') && list[i].value_count > 0)
       return true;
   return false;
 }

@@ -61,3 +61,21 @@ mst_hex_decode(const char *hex, void *ret_data, size_t size_bytes, mst_errctx *c
   }
   return MST_OK;
 }
+
+void
+mst_hmac_sha256(const void *key, size_t key_bytes, const void *data, size_t size_bytes, uint8_t ret_code[static MST_DIGEST_BYTES])
+{
+  crypto_auth_hmacsha256_state state;
+
+  crypto_auth_hmacsha256_init(&state, key, key_bytes);
+  crypto_auth_hmacsha256_update(&state, size_bytes > 0 ? data : (const unsigned char *)"", size_bytes);
+  crypto_auth_hmacsha256_final(&state, ret_code);
+  sodium_memzero(&state, sizeof state);
+}
+
+const char *
+mst_base64_encode(const void *data, size_t size_bytes, char *text)
+{
+  return sodium_bin2base64(text, MST_BASE64_BYTES(size_bytes), size_bytes > 0 ? data : (const unsigned char *)"", size_bytes,
+                           sodium_base64_VARIANT_ORIGINAL);
+}

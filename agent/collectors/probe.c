@@ -218,7 +218,11 @@ give_figures(const state *probe, const mst_probe_result *result, mst_emit *emit)
     else if (figure->kind == MST_PROBE_FIGURE_STATE)
       mst_emit_state(emit, &mst_probe_signals[MST_PROBE_SIGNAL_STATE], tags, 2, figure->text);
     else
-      mst_emit_gauge(emit, mst_probe_value_signal(field && field->unit ? field->unit : "1"), tags, 2, figure->value);
+      mst_emit_gauge(emit,
+                     mst_probe_value_signal(figure->unit           ? figure->unit
+                                            : field && field->unit ? field->unit
+                                                                   : "1"),
+                     tags, 2, figure->value);
   }
 }
 

@@ -60,12 +60,22 @@ figure_of(mst_probe_attempt *attempt, int kind, const char *name)
 }
 
 void
-mst_probe_value(mst_probe_attempt *attempt, const char *field, double value)
+mst_probe_value_in(mst_probe_attempt *attempt, const char *field, double value, const char *unit)
 {
   mst_probe_figure *figure = isfinite(value) ? figure_of(attempt, MST_PROBE_FIGURE_VALUE, field) : NULL;
 
-  if (figure)
-    figure->value = value;
+  if (!figure)
+    return;
+  figure->value = value;
+  for (const char *const *known = mst_probe_units; unit && *known; known++)
+    if (strcmp(*known, unit) == 0)
+      figure->unit = *known; /* the figure may outlive the plan's text */
+}
+
+void
+mst_probe_value(mst_probe_attempt *attempt, const char *field, double value)
+{
+  mst_probe_value_in(attempt, field, value, NULL);
 }
 
 void

@@ -14,8 +14,9 @@ enum { MST_PROBE_REASON_BYTES = 256, MST_PROBE_FIGURES_MAX = 96, MST_PROBE_FIELD
 typedef struct mst_probe_figure {
   enum { MST_PROBE_FIGURE_VALUE, MST_PROBE_FIGURE_STATE, MST_PROBE_FIGURE_PHASE } kind;
   char name[MST_PROBE_FIELD_BYTES];
-  double value; /* of a phase in s */
-  char *text;   /* owned; of a state */
+  double value;     /* of a phase in s */
+  const char *unit; /* of mst_probe_units; NULL: the field's own */
+  char *text;       /* owned; of a state */
 } mst_probe_figure;
 
 typedef struct mst_probe_result {

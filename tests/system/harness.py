@@ -150,6 +150,7 @@ class Network:
 class Agent:
     def __init__(self, site, name, role, namespace=None, config=None):
         self.site, self.name, self.role, self.namespace = site, name, role, namespace
+        self.environment = {}  # what is added to the agent's
         self.folder = site.folder / name
         self.folder.mkdir(exist_ok=True)
         self.config = self.folder / "agent.yml"
@@ -175,7 +176,7 @@ class Agent:
         return self
 
     def start(self):
-        self.program = Program(in_namespace(self.namespace, [AGENT, "--config", self.config]), self.folder / "log")
+        self.program = Program(in_namespace(self.namespace, [AGENT, "--config", self.config]), self.folder / "log", self.environment)
         return self
 
     def stop(self, timeout=10):

@@ -70,7 +70,7 @@ Test(json_path, what_is_no_path__is_refused_with_its_place)
     cr_expect(why.text[0], "\"%s\" is refused without a word", wrong[i]);
   }
   for (size_t i = 0; i < 32; i++)
-    strcat(deep, "[0]");
+    memcpy(deep + 1 + 3 * i, "[0]", 4);
   mst_json_path *path = NULL;
   cr_expect_eq(mst_json_path_parse(deep, &path, &why), MST_EUSAGE, "33 parts");
 }

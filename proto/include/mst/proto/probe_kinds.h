@@ -8,6 +8,8 @@
 // clang-format off
 #define MST_PROBE_KINDS(X) \
   X(file)                  \
+  X(http)                  \
+  X(scenario)              \
   X(tcp)
 // clang-format on
 

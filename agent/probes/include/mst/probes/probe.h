@@ -95,6 +95,8 @@ void mst_probe_phase_took(mst_probe_attempt *attempt, const char *phase, int64_t
 /* Figures and texts of the schema's fields; the last one given counts. Those of an attempt that fails are given as well: a limit that was
  * missed is better shown with how far. Not finite: left out. */
 void mst_probe_value(mst_probe_attempt *attempt, const char *field, double value);
+/* The same for a field whose unit the plan says; one of mst_probe_units. */
+void mst_probe_value_in(mst_probe_attempt *attempt, const char *field, double value, const char *unit);
 void mst_probe_state(mst_probe_attempt *attempt, const char *field, const char *text);
 /* The duration that counts, where it is not the whole attempt (a load probe's, a scenario's one step). */
 void mst_probe_took(mst_probe_attempt *attempt, int64_t took_ns);

@@ -23,6 +23,9 @@ const mst_signal mst_probe_signals[MST_PROBE_SIGNALS] = {
                                   "1 when the newest run passed, 0 when it failed; 0 also when any run since the last report failed"},
     [MST_PROBE_SIGNAL_VALUE] = {"muster.probe.value", MST_SIGNAL_GAUGE, "1",
                                 "A figure that the newest run found, by field; its unit is the field's"},
+    [MST_PROBE_SIGNAL_SCRAPE_TOTAL] = {"muster.scrape.total", MST_SIGNAL_COUNTER, "1",
+                                       "What a counter that a probe scrapes has risen by since the agent sees it, its restarts included"},
+    [MST_PROBE_SIGNAL_SCRAPE_VALUE] = {"muster.scrape.value", MST_SIGNAL_GAUGE, "1", "What a series that a probe scrapes stands at"},
 };
 
 /* One for each of mst_probe_units: series remember them for life. */
@@ -204,6 +207,23 @@ close_probe(void *opaque)
   mst_free(probe);
 }
 
+/* "metric\nlabel\nvalue\n..." */
+static void
+give_series(const state *probe, mst_probe_figure *figure, mst_emit *emit)
+{
+  mst_tag tags[2 + MST_PROBE_SERIES_LABELS_MAX] = {{"probe", probe->name}, {"metric", ""}};
+  size_t count = 1;
+  char *rest = figure->text, *part;
+
+  tags[count++].value = strsep(&rest, "\n");
+  while (count < sizeof tags / sizeof tags[0] && (part = strsep(&rest, "\n")) && rest)
+    tags[count++] = (mst_tag){part, strsep(&rest, "\n")};
+  if (figure->kind == MST_PROBE_FIGURE_TOTAL)
+    mst_emit_counter(emit, &mst_probe_signals[MST_PROBE_SIGNAL_SCRAPE_TOTAL], tags, count, figure->start_at, figure->value);
+  else
+    mst_emit_gauge(emit, &mst_probe_signals[MST_PROBE_SIGNAL_SCRAPE_VALUE], tags, count, figure->value);
+}
+
 static void
 give_figures(const state *probe, const mst_probe_result *result, mst_emit *emit)
 {
@@ -211,6 +231,10 @@ give_figures(const state *probe, const mst_probe_result *result, mst_emit *emit)
 
   for (size_t i = 0; i < result->figure_count; i++) {
     const mst_probe_figure *figure = &result->figures[i];
+    if (figure->kind == MST_PROBE_FIGURE_SERIES || figure->kind == MST_PROBE_FIGURE_TOTAL) {
+      give_series(probe, &result->figures[i], emit);
+      continue;
+    }
     const mst_probe_field *field = mst_probe_schema_field(probe->schema, figure->name);
     tags[1] = (mst_tag){figure->kind == MST_PROBE_FIGURE_PHASE ? "phase" : "field", figure->name};
     if (figure->kind == MST_PROBE_FIGURE_PHASE)

@@ -5,8 +5,11 @@
 #include <string.h>
 
 #include <mst/common/alloc.h>
+#include <mst/common/buf.h>
 
 #include "prober_state.h"
+
+enum { SERIES_TEXT_MAX_BYTES = 8192 };
 
 uv_loop_t *
 mst_probe_loop(const mst_probe_attempt *attempt)
@@ -47,7 +50,7 @@ figure_of(mst_probe_attempt *attempt, int kind, const char *name)
   for (size_t i = 0; i < result->figure_count; i++)
     if ((int)result->figures[i].kind == kind && strcmp(result->figures[i].name, name) == 0)
       return &result->figures[i];
-  if (result->figure_count == MST_PROBE_FIGURES_MAX || strlen(name) >= MST_PROBE_FIELD_BYTES)
+  if (result->figure_count >= MST_PROBE_FIGURES_MAX + MST_PROBE_SERIES_MAX || strlen(name) >= MST_PROBE_FIELD_BYTES)
     return NULL;
   mst_probe_figure *figures = mst_realloc(result->figures, result->figure_count + 1, sizeof *figures);
   if (!figures)
@@ -114,4 +117,78 @@ mst_probe_took(mst_probe_attempt *attempt, int64_t took_ns)
 {
   attempt->has_took = true;
   attempt->took_ns = took_ns;
+}
+
+/* ---- series of others ---- */
+
+/* A line's end in a value would begin another label. */
+static void
+put_part(mst_buf *to, const char *part)
+{
+  size_t before = to->size_bytes;
+
+  mst_buf_puts(to, part);
+  for (size_t i = before; i < to->size_bytes; i++)
+    if (to->data[i] == '\n')
+      to->data[i] = ' ';
+  mst_buf_puts(to, "\n");
+}
+
+static mst_probe_figure *
+add_series(mst_probe_result *result, int kind, char *text)
+{
+  size_t others = 0;
+
+  for (size_t i = 0; i < result->figure_count; i++) {
+    const mst_probe_figure *figure = &result->figures[i];
+    bool is_series = figure->kind == MST_PROBE_FIGURE_SERIES || figure->kind == MST_PROBE_FIGURE_TOTAL;
+    others += !is_series;
+    if (is_series && strcmp(figure->text, text) == 0)
+      return NULL;
+  }
+  if (result->figure_count - others == MST_PROBE_SERIES_MAX)
+    return NULL;
+  mst_probe_figure *figures = mst_realloc(result->figures, result->figure_count + 1, sizeof *figures);
+  if (!figures)
+    return NULL;
+  result->figures = figures;
+  figures[result->figure_count] = (mst_probe_figure){.kind = kind, .text = text};
+  return &figures[result->figure_count++];
+}
+
+static bool
+give_series(mst_probe_attempt *attempt, int kind, const char *metric, const mst_tag *labels, size_t label_count, mst_wall start_at,
+            double value)
+{
+  mst_buf text;
+  size_t size_bytes;
+
+  mst_buf_init(&text, SERIES_TEXT_MAX_BYTES);
+  put_part(&text, metric);
+  for (size_t i = 0; i < label_count && i < MST_PROBE_SERIES_LABELS_MAX; i++) {
+    put_part(&text, labels[i].key);
+    put_part(&text, labels[i].value);
+  }
+  char *owned = text.failed == MST_OK ? (char *)mst_buf_take(&text, &size_bytes) : NULL;
+  mst_buf_done(&text);
+  mst_probe_figure *figure = owned ? add_series(&attempt->result, kind, owned) : NULL;
+  if (!figure) {
+    mst_free(owned);
+    return false;
+  }
+  figure->value = value;
+  figure->start_at = start_at;
+  return true;
+}
+
+bool
+mst_probe_series(mst_probe_attempt *attempt, const char *metric, const mst_tag *labels, size_t label_count, double value)
+{
+  return !isfinite(value) || give_series(attempt, MST_PROBE_FIGURE_SERIES, metric, labels, label_count, (mst_wall){0}, value);
+}
+
+bool
+mst_probe_total(mst_probe_attempt *attempt, const char *metric, const mst_tag *labels, size_t label_count, mst_wall start_at, double value)
+{
+  return give_series(attempt, MST_PROBE_FIGURE_TOTAL, metric, labels, label_count, start_at, value);
 }

@@ -8,15 +8,27 @@ typedef struct mst_prober mst_prober;
 /* One probe in it. */
 typedef struct mst_probe mst_probe;
 
-enum { MST_PROBE_REASON_BYTES = 256, MST_PROBE_FIGURES_MAX = 96, MST_PROBE_FIELD_BYTES = 64, MST_PROBE_STATE_BYTES = 256 };
+enum {
+  MST_PROBE_REASON_BYTES = 256,
+  MST_PROBE_FIGURES_MAX = 96 /* besides series */,
+  MST_PROBE_FIELD_BYTES = 64,
+  MST_PROBE_STATE_BYTES = 256
+};
 
 /* A figure, a text or a phase's length of one run. */
 typedef struct mst_probe_figure {
-  enum { MST_PROBE_FIGURE_VALUE, MST_PROBE_FIGURE_STATE, MST_PROBE_FIGURE_PHASE } kind;
+  enum {
+    MST_PROBE_FIGURE_VALUE,
+    MST_PROBE_FIGURE_STATE,
+    MST_PROBE_FIGURE_PHASE,
+    MST_PROBE_FIGURE_SERIES,
+    MST_PROBE_FIGURE_TOTAL,
+  } kind;
   char name[MST_PROBE_FIELD_BYTES];
-  double value;     /* of a phase in s */
-  const char *unit; /* of mst_probe_units; NULL: the field's own */
-  char *text;       /* owned; of a state */
+  double value;      /* of a phase in s */
+  const char *unit;  /* of mst_probe_units; NULL: the field's own */
+  char *text;        /* owned; of a state, or metric, label, value, label, value of a series, with a line's end behind each */
+  mst_wall start_at; /* of a total */
 } mst_probe_figure;
 
 typedef struct mst_probe_result {

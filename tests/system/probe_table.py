@@ -9,7 +9,7 @@ title: Probes
 version: "1"
 period: 48h
 policy: {sign_offs: [], coverage: 1%, max_gap: 1m, conditional: 0%}
-sections: [{id: "1", title: Probes}]
+sections: [{id: "1", title: Probes}, {id: "2", title: Others}]
 items:
 """
 
@@ -18,10 +18,10 @@ class Table:
     """probes: {name: (kind, options)} or {name: (kind, options, more keys of the probe)}; fields: [(probe, field, signal)], whose signal is value
     or state."""
 
-    def __init__(self, site, tmp_path, probes, fields=(), config=None, interval="200ms", environment=None):
+    def __init__(self, site, tmp_path, probes, fields=(), items=(), config=None, interval="200ms", environment=None):
         self.site, self.ids = site, {}
         plan = {"plan": "probes", "interval": interval, "jitter": 0, "collectors": [{"name": "uptime"}], "probes": []}
-        items = []
+        own_items, items = items, []
         for number, (name, (kind, options, *more)) in enumerate(probes.items(), 1):
             entry = {"name": name, "kind": kind, "timeout": "1s", "every": "1s", "options": options}
             entry.update(*more)
@@ -42,7 +42,7 @@ class Table:
                          f'where: {{probe: {probe}, field: "{field}"}}, stat: last, hosts: measuring, over: 5s, target: "{target}"}}}}')
         (tmp_path / "plan.yml").write_text(json.dumps(plan))  # JSON is YAML
         site.settings["plan"] = str(tmp_path / "plan.yml")
-        site.checklist("probes", HEAD + "\n".join(items) + "\n")
+        site.checklist("probes", HEAD + "\n".join(items + [f"  - {item}" for item in own_items]) + "\n")
         site.start()
         self.agent = site.agent("api-1", "api", config=config, start=False)
         self.agent.environment = environment or {}

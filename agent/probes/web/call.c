@@ -38,6 +38,17 @@ take_head(char *data, size_t unit, size_t count, void *opaque)
   return call->is_over_limit ? 0 : count;
 }
 
+static bool
+tell_head(mst_web_call *call)
+{
+  long status = 0;
+  char *type = NULL;
+
+  (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+  (void)curl_easy_getinfo(call->easy, CURLINFO_CONTENT_TYPE, &type);
+  return call->request.head(call->request.arg, (int)status, type ? type : "");
+}
+
 static size_t
 take_body(char *data, size_t unit, size_t count, void *opaque)
 {
@@ -45,6 +56,11 @@ take_body(char *data, size_t unit, size_t count, void *opaque)
   size_t left = call->max_body_bytes - call->body.size_bytes, kept = count < left ? count : left;
 
   (void)unit;
+  if (!call->has_begun && call->request.head && !tell_head(call)) {
+    call->is_enough = true;
+    return 0;
+  }
+  call->has_begun = true;
   if (call->request.take) {
     call->is_enough = !call->request.take(call->request.arg, data, count);
     return call->is_enough ? 0 : count;

@@ -25,7 +25,7 @@ struct mst_exchange {
   const char *header_list[HEADERS_MAX];
   size_t header_count;
   const char *method; /* redirections may change it */
-  bool has_body, has_secret, is_begun;
+  bool has_body, has_secret, is_begun, is_taken;
   int followed;
   int64_t began_ns;
   char what[WHAT_BYTES]; /* "GET http://127.0.0.1:8000/health" */
@@ -184,6 +184,29 @@ fill_in(mst_exchange *exchange, mst_errctx *ctx)
 
 static void on_answer(void *arg, const mst_web_answer *answer);
 
+static bool
+is_redirection(const mst_exchange *exchange, int status)
+{
+  return exchange->setup.spec->follow > 0 && status / 100 == 3;
+}
+
+static bool
+on_head(void *arg, int status, const char *content_type)
+{
+  mst_exchange *exchange = arg;
+
+  exchange->is_taken = exchange->setup.take && !is_redirection(exchange, status);
+  return !exchange->is_taken || !exchange->setup.head || exchange->setup.head(exchange->setup.arg, status, content_type);
+}
+
+static bool
+on_piece(void *arg, const char *data, size_t size_bytes)
+{
+  mst_exchange *exchange = arg;
+
+  return !exchange->is_taken || exchange->setup.take(exchange->setup.arg, data, size_bytes);
+}
+
 static mst_err
 send_request(mst_exchange *exchange, mst_errctx *ctx)
 {
@@ -206,6 +229,8 @@ send_request(mst_exchange *exchange, mst_errctx *ctx)
       .version = spec->version,
       .is_insecure = spec->is_insecure,
       .ca_file = spec->ca_file,
+      .head = on_head,
+      .take = exchange->setup.take ? on_piece : NULL,
       .done = on_answer,
       .arg = exchange,
   };
@@ -270,7 +295,7 @@ on_answer(void *arg, const mst_web_answer *answer)
   const mst_exchange_setup *setup = &exchange->setup;
   mst_exchange_result result = {.answer = answer};
 
-  if (setup->spec->follow > 0 && answer->is_whole && answer->location && answer->status / 100 == 3) {
+  if (is_redirection(exchange, answer->status) && answer->is_whole && answer->location) {
     follow(exchange, answer);
     return;
   }

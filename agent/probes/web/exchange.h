@@ -95,8 +95,11 @@ typedef struct mst_exchange_setup {
   mst_vars *vars;         /* read; captures are written */
   const mst_clock *clock; /* of {{timestamp}} */
   int64_t timeout_ns;
-  mst_probe_attempt *attempt;                                 /* gets values and states; NULL: nobody does */
-  bool checks_nothing;                                        /* any answer is a good one: the caller looks at it */
+  mst_probe_attempt *attempt; /* gets values and states; NULL: nobody does */
+  bool checks_nothing;        /* any answer is a good one: the caller looks at it */
+  /* As mst_web_request's; NULL: the body is kept, up to max_size. Those of redirections do not come here. */
+  bool (*head)(void *arg, int status, const char *content_type);
+  bool (*take)(void *arg, const char *data, size_t size_bytes);
   void (*done)(void *arg, const mst_exchange_result *result); /* as mst_web_request's, but may come within begin */
   void *arg;
 } mst_exchange_setup;

@@ -101,7 +101,7 @@ read_request(mst_exchange_spec *spec, mst_errctx *ctx)
 {
   const mst_probe_options *options = &spec->options;
 
-  spec->method = mst_probe_text(options, "method");
+  spec->method = has(options, "method") ? mst_probe_text(options, "method") : "GET";
   spec->url = mst_probe_text(options, "url");
   spec->body = mst_probe_text(options, "body");
   spec->ca_file = mst_probe_text(options, "ca_file");
@@ -141,7 +141,7 @@ mst_exchange_open(const mst_probe_options *options, const char *label, mst_excha
     err = read_patterns(spec, "body_not_matches", ctx);
   if (err == MST_OK)
     err = read_expects(spec, ctx);
-  if (err == MST_OK)
+  if (err == MST_OK && has(options, "states")) /* kinds with other figures have other ways to find them */
     err = read_picks(spec, ctx);
   if (err != MST_OK) {
     mst_exchange_close(spec);

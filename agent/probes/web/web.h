@@ -37,6 +37,8 @@ typedef struct mst_web_request {
   mst_web_version version;
   bool is_insecure;    /* no certificate is checked */
   const char *ca_file; /* NULL: those of the system */
+  /* NULL, or: the head is there, and the body begins (of an empty one it does not). False as with take. */
+  bool (*head)(void *arg, int status, const char *content_type);
   /* NULL, or: takes the body piece by piece, and it is not kept. False: enough; the call ends as if the answer were whole. */
   bool (*take)(void *arg, const char *data, size_t size_bytes);
   /* Called once, from the loop, never within mst_web_send; not called any more when the mst_web is closed before. */

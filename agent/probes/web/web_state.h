@@ -16,7 +16,7 @@ struct mst_web_call {
   char shown[MST_WEB_TEXT_BYTES];
   size_t max_body_bytes;
   mst_buf head, body;
-  bool is_cut, is_enough, is_over_limit;
+  bool is_cut, is_enough, has_begun, is_over_limit;
 };
 
 /* call.c */

@@ -10,6 +10,7 @@
   X(file)                  \
   X(http)                  \
   X(scenario)              \
+  X(scrape)                \
   X(tcp)
 // clang-format on
 

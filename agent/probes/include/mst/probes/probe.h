@@ -98,6 +98,12 @@ void mst_probe_value(mst_probe_attempt *attempt, const char *field, double value
 /* The same for a field whose unit the plan says; one of mst_probe_units. */
 void mst_probe_value_in(mst_probe_attempt *attempt, const char *field, double value, const char *unit);
 void mst_probe_state(mst_probe_attempt *attempt, const char *field, const char *text);
+/* A series that the probe read elsewhere, given as muster.scrape.value, or, when it counts, as muster.scrape.total since start_at: told
+ * apart by metric= and its labels. Each once an attempt. False: over MST_PROBE_SERIES_MAX, or there before, or no memory. */
+enum { MST_PROBE_SERIES_LABELS_MAX = 12, MST_PROBE_SERIES_MAX = 400 };
+bool mst_probe_series(mst_probe_attempt *attempt, const char *metric, const mst_tag *labels, size_t label_count, double value);
+bool mst_probe_total(mst_probe_attempt *attempt, const char *metric, const mst_tag *labels, size_t label_count, mst_wall start_at,
+                     double value);
 /* The duration that counts, where it is not the whole attempt (a load probe's, a scenario's one step). */
 void mst_probe_took(mst_probe_attempt *attempt, int64_t took_ns);
 

@@ -6,7 +6,7 @@ packages=(
   gcc cmake ninja-build pkg-config make
   libnng-dev libmsgpack-dev libsodium-dev libyaml-dev libuv1-dev libsqlite3-dev
   libmicrohttpd-dev libgnutls28-dev libjansson-dev libcurl4-openssl-dev
-  libpcre2-dev libsystemd-dev
+  libpcre2-dev libsystemd-dev libyajl-dev zlib1g-dev
   openssl ca-certificates
 )
 # Debian has Hyperscan for x86 only; elsewhere log rules run on PCRE2 alone.

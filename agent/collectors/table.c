@@ -14,6 +14,7 @@
   X(memory)                                                                                                                                \
   X(network)                                                                                                                               \
   X(oom)                                                                                                                                   \
+  X(otlp)                                                                                                                                  \
   X(paging)                                                                                                                                \
   X(pressure)                                                                                                                              \
   X(probe)                                                                                                                                 \

@@ -1,6 +1,7 @@
 /* Probes, as a plan names them: checked against the table of kinds that agents read them by. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "plan_probe.h"
+#include "plan_suite.h"
 
 #include <pcre2.h>
 #include <stddef.h>
@@ -55,6 +56,19 @@ check_pattern(const mst_yaml_node *node, mst_diags *diags)
 }
 
 static void
+check_suite(const mst_yaml_node *node, mst_diags *diags)
+{
+  const char *name = mst_yaml_node_text(node);
+  mst_suite suite = {0};
+
+  if (name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-")] != '\0')
+    mst_yaml_complain(diags, node, "\"%.64s\" is no name of a list; use a-z, 0-9, - and _", name);
+  else
+    (void)mst_suite_load(node, &suite, diags);
+  mst_suite_done(&suite);
+}
+
+static void
 check_scalar(const mst_yaml_node *node, const mst_probe_option *option, mst_diags *diags)
 {
   mst_errctx why = {0};
@@ -63,6 +77,8 @@ check_scalar(const mst_yaml_node *node, const mst_probe_option *option, mst_diag
     mst_yaml_complain(diags, node, "write one value");
   else if (mst_probe_scalar_check(option, mst_yaml_node_text(node), &why) != MST_OK)
     mst_yaml_complain(diags, node, "%s", why.text);
+  else if (option->type == MST_PROBE_SUITE)
+    check_suite(node, diags);
   else if (option->type == MST_PROBE_PATTERN || option->type == MST_PROBE_PATTERNS)
     check_pattern(node, diags);
 }
@@ -233,6 +249,7 @@ typedef struct compiled {
   mst_text *values;
   char *texts;
   size_t option_count, value_count, text_bytes; /* what there is room for */
+  mst_suite suite;                              /* its texts stand in a file of their own, and are copied */
 } compiled;
 
 static mst_text
@@ -280,7 +297,12 @@ put_option(compiled *to, const char *prefix, const char *name, const mst_yaml_no
   for (size_t i = 0; kind != MST_YAML_SCALAR && i < mst_yaml_node_count(value); i++) {
     if (kind == MST_YAML_MAP)
       *to->values++ = text_of(mst_yaml_node_text(mst_yaml_node_key_at(value, i)));
-    *to->values++ = text_of(mst_yaml_node_text(mst_yaml_node_at(value, i)));
+    const char *text = mst_yaml_node_text(mst_yaml_node_at(value, i));
+    if (value == to->suite.list) {
+      to->texts = stpcpy(to->texts, text) + 1;
+      text = to->texts - strlen(text) - 1;
+    }
+    *to->values++ = text_of(text);
   }
 }
 
@@ -297,7 +319,7 @@ walk(const mst_plan_probe_file *probe, void (*put)(compiled *to, const char *pre
     const mst_yaml_node *value = mst_yaml_node_at(probe->options, i);
     const mst_probe_option *option = mst_probe_schema_option(kind, name);
     if (!option || option->type != MST_PROBE_STEPS) {
-      put(to, "o.", name, value);
+      put(to, "o.", name, option && option->type == MST_PROBE_SUITE ? to->suite.list : value);
       continue;
     }
     for (size_t k = 0; k < mst_yaml_node_count(value); k++) {
@@ -315,32 +337,64 @@ measure_option(compiled *to, const char *prefix, const char *name, const mst_yam
   to->option_count++;
   to->value_count += count_values(value);
   to->text_bytes += strlen(prefix) + strlen(name) + 1;
+  for (size_t i = 0; value == to->suite.list && i < mst_yaml_node_count(value); i++)
+    to->text_bytes += strlen(mst_yaml_node_text(mst_yaml_node_at(value, i))) + 1;
+}
+
+static mst_err
+load_suite(const mst_plan_probe_file *probe, compiled *to, mst_errctx *ctx)
+{
+  const mst_probe_schema *kind = mst_probe_schema_find(probe->kind);
+  mst_diags diags;
+
+  for (size_t i = 0; probe->options && i < mst_yaml_node_count(probe->options); i++) {
+    const mst_probe_option *option = mst_probe_schema_option(kind, mst_yaml_node_text(mst_yaml_node_key_at(probe->options, i)));
+    if (!option || option->type != MST_PROBE_SUITE)
+      continue;
+    mst_diags_init(&diags);
+    bool is_good = mst_suite_load(mst_yaml_node_at(probe->options, i), &to->suite, &diags);
+    mst_diags_done(&diags);
+    return is_good ? MST_OK : mst_fail(ctx, MST_ECONFIG, "probe %s: its list of attacks has changed since it was checked", probe->name);
+  }
+  return MST_OK;
+}
+
+static mst_err
+compile(const mst_plan_probe_file *probe, int64_t interval_ns, compiled *to, mst_plan_collector *ret_collector, mst_errctx *ctx)
+{
+  mst_err err = load_suite(probe, to, ctx);
+
+  if (err != MST_OK)
+    return err;
+  walk(probe, measure_option, to);
+  if (to->option_count > MST_PLAN_MAX_OPTIONS)
+    return mst_fail(ctx, MST_ELIMIT, "probe %s: %zu options with those of its steps; at most %d are possible", probe->name,
+                    to->option_count, MST_PLAN_MAX_OPTIONS);
+  char *block = mst_alloc(to->option_count * sizeof(mst_plan_option) + to->value_count * sizeof(mst_text) + to->text_bytes, 1);
+  if (!block)
+    return mst_fail(ctx, MST_ENOMEM, "out of memory for probe %s", probe->name);
+  to->options = (mst_plan_option *)(void *)block;
+  to->values = (mst_text *)(void *)(to->options + to->option_count);
+  to->texts = (char *)(to->values + to->value_count);
+  *ret_collector = (mst_plan_collector){
+      .name = text_of("probe"), .instance = text_of(probe->name), .option_count = (uint32_t)to->option_count, .options = to->options};
+  *to->values = text_of(probe->kind);
+  *to->options++ = (mst_plan_option){.key = text_of("kind"), .value_count = 1, .values = to->values++};
+  put_number(to, "every", probe->every_ns > 0 ? probe->every_ns : interval_ns);
+  put_number(to, "timeout", probe->timeout_ns);
+  put_number(to, "retries", probe->retries);
+  walk(probe, put_option, to);
+  return MST_OK;
 }
 
 mst_err
 mst_plan_probe_compile(const mst_plan_probe_file *probe, int64_t interval_ns, mst_plan_collector *ret_collector, mst_errctx *ctx)
 {
   compiled to = {.option_count = OWN_OPTIONS, .value_count = OWN_OPTIONS, .text_bytes = OWN_OPTIONS * NUMBER_TEXT_BYTES};
+  mst_err err = compile(probe, interval_ns, &to, ret_collector, ctx);
 
-  walk(probe, measure_option, &to);
-  if (to.option_count > MST_PLAN_MAX_OPTIONS)
-    return mst_fail(ctx, MST_ELIMIT, "probe %s: %zu options with those of its steps; at most %d are possible", probe->name, to.option_count,
-                    MST_PLAN_MAX_OPTIONS);
-  char *block = mst_alloc(to.option_count * sizeof(mst_plan_option) + to.value_count * sizeof(mst_text) + to.text_bytes, 1);
-  if (!block)
-    return mst_fail(ctx, MST_ENOMEM, "out of memory for probe %s", probe->name);
-  to.options = (mst_plan_option *)(void *)block;
-  to.values = (mst_text *)(void *)(to.options + to.option_count);
-  to.texts = (char *)(to.values + to.value_count);
-  *ret_collector = (mst_plan_collector){
-      .name = text_of("probe"), .instance = text_of(probe->name), .option_count = (uint32_t)to.option_count, .options = to.options};
-  *to.values = text_of(probe->kind);
-  *to.options++ = (mst_plan_option){.key = text_of("kind"), .value_count = 1, .values = to.values++};
-  put_number(&to, "every", probe->every_ns > 0 ? probe->every_ns : interval_ns);
-  put_number(&to, "timeout", probe->timeout_ns);
-  put_number(&to, "retries", probe->retries);
-  walk(probe, put_option, &to);
-  return MST_OK;
+  mst_suite_done(&to.suite);
+  return err;
 }
 
 void

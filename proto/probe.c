@@ -217,6 +217,7 @@ mst_probe_scalar_check(const mst_probe_option *option, const char *text, mst_err
   case MST_PROBE_MAP:
   case MST_PROBE_PATTERN:
   case MST_PROBE_PATTERNS:
+  case MST_PROBE_SUITE:
     return check_plain(text, ctx);
   case MST_PROBE_CHOICE:
     return check_choice(option, text, ctx);

@@ -8,9 +8,15 @@
 static const struct {
   const char *kind, *module, *symbol; /* the symbol is a NULL-terminated array of kinds */
 } places[] = {
-    {"file", "probes", "mst_probe_kinds"},          {"http", "probes-http", "mst_probe_kinds"},
-    {"scenario", "probes-http", "mst_probe_kinds"}, {"scrape", "probes-http", "mst_probe_kinds"},
+    // clang-format off
+    {"attack", "probes-http", "mst_probe_kinds"},
+    {"file", "probes", "mst_probe_kinds"},
+    {"http", "probes-http", "mst_probe_kinds"},
+    {"rate_limit", "probes-http", "mst_probe_kinds"},
+    {"scenario", "probes-http", "mst_probe_kinds"},
+    {"scrape", "probes-http", "mst_probe_kinds"},
     {"tcp", "probes", "mst_probe_kinds"},
+    // clang-format on
 };
 
 mst_err

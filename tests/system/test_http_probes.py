@@ -40,7 +40,7 @@ class Service(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         path, _, query = self.path.partition("?")
         if path == "/health":
-            self.answer(200, {"status": "healthy", "agents_registered": 15, "expires_in": 3600, "name": "grün"}, [("X-Version", "1.4.2")])
+            self.answer(200, {"status": "healthy", "agents_registered": 15, "expires_in": 3600, "kept": "30d", "name": "grün"}, [("X-Version", "1.4.2")])
         elif path == "/login":
             self.answer(200, "{}", [("Set-Cookie", "session=s3cr3t; Path=/; HttpOnly; Secure; SameSite=Lax"), ("Set-Cookie", "theme=dark; HttpOnly")])
         elif path.startswith("/to/"):
@@ -83,6 +83,20 @@ class Service(http.server.BaseHTTPRequestHandler):
             with open(self.server.log_file, "a") as log:
                 log.write(json.dumps({"level": "info", "message": "task", "id": number}) + "\n")
             self.answer(201, {"id": number})
+        elif self.path.startswith("/attacked"):
+            text = json.loads(body)["text"]
+            strict = self.path != "/attacked-lax"
+            bad = any(sign in text for sign in ("<", "' OR", "UNION", "--", "$ne")) if strict else "<script>" in text
+            if self.path == "/attacked-all":
+                self.answer(403, {})
+            elif self.path == "/attacked-flag":
+                self.answer(200, {"blocked": bad})
+            else:
+                self.answer(400 if bad else 200, {"echo": "" if bad else text})
+        elif self.path.startswith("/login"):
+            name = self.path
+            self.server.failures[name] = self.server.failures.get(name, 0) + 1
+            self.answer(423 if self.server.failures[name] > 5 and name != "/login-open" else 401, {})
         elif self.path == "/limited":
             self.answer(413 if len(body) > 1000 else 200, {"bytes": len(body)})
         else:
@@ -92,9 +106,14 @@ class Service(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128  # 5 would drop the connections of those that come at once
+
+
 @pytest.fixture
 def service(tmp_path):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
+    server = Server(("127.0.0.1", 0), Service)
+    server.failures = {}
     server.log_file = tmp_path / "service.log"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
@@ -115,7 +134,7 @@ def test_requests_and_answers__each_expectation_passes_or_says_why_not(site, tmp
         "health": ("http", {"url": f"{url}/health", "json": {"status": "is healthy", "agents_registered": "== 15", "name": "length == 4"},
                             "header_matches": {"X-Version": r"^1\."}, "header_absent": ["X-Powered-By"], "body_matches": ["healthy"],
                             "body_not_matches": ["Traceback"], "max_duration": "900ms",
-                            "values": {"agents": "agents_registered", "lifetime": "expires_in as s"}, "states": {"status_text": "status"}}),
+                            "values": {"agents": "agents_registered", "lifetime": "expires_in as s", "kept": "kept as d"}, "states": {"status_text": "status"}}),
         "wrong-status": ("http", {"url": f"{url}/nowhere"}),
         "wanted-404": ("http", {"url": f"{url}/nowhere", "status": ["404"]}),
         "wrong-json": ("http", {"url": f"{url}/health", "json": {"agents_registered": "== 16"}}),
@@ -157,7 +176,7 @@ def test_requests_and_answers__each_expectation_passes_or_says_why_not(site, tmp
             {"name": "wait", "url": f"{url}/tasks/{{{{id}}}}", "json": {"state": "is failed"}, "tries": 3, "pause": "10ms"}]}),
         "nothing-captured": ("scenario", {"steps": [{"url": f"{url}/health", "capture": {"id": "no_such"}}, {"url": f"{url}/tasks/{{{{id}}}}"}]}),
         "not-logged": ("scenario", {"steps": [{"name": "look", "file": f"{tmp_path}/service.log", "contains": "never said"}]}),
-    }, fields=[("health", "agents", "value"), ("health", "lifetime", "value"), ("health", "status_text", "state"), ("health", "http_version", "state"),
+    }, fields=[("health", "agents", "value"), ("health", "lifetime", "value"), ("health", "kept", "value"), ("health", "status_text", "state"), ("health", "http_version", "state"),
                ("task", "share", "value"), ("task", "steps_done", "value")],
         config={"allow": {"secrets": [f"file:{key}", "env:MST_TEST_*"]}}, environment={"MST_TEST_TOKEN": "a &b"})
     where = url[7:]
@@ -172,6 +191,7 @@ def test_requests_and_answers__each_expectation_passes_or_says_why_not(site, tmp
         task="ok", never_done='step wait: GET http', nothing_captured="there is nothing to capture as id", not_logged='step look: "never said" does not stand')
     assert table.number("health", "agents") == 15
     assert "3600" in str(table.figure("health", "lifetime")) or "1h" in str(table.figure("health", "lifetime"))
+    assert table.number("health", "kept") == 30
     assert "healthy" in table.figure("health", "status_text")
     assert "1.1" in table.figure("health", "http_version")
     assert table.number("task", "steps_done") == 3
@@ -180,6 +200,38 @@ def test_requests_and_answers__each_expectation_passes_or_says_why_not(site, tmp
     assert KEY not in table.agent.program.text()
     for path in pathlib.Path(table.agent.folder).rglob("*"):
         assert not path.is_file() or KEY.encode() not in path.read_bytes(), path
+
+
+def test_attacks_and_limits__each_outcome_has_its_reason(site, tmp_path, service):
+    url = service.url
+    (tmp_path / "attacks").mkdir()
+    (tmp_path / "attacks" / "own.yml").write_text(json.dumps({"title": "Own", "attacks": ["' OR '1'='1", "<b>", '{"$ne": null}']}))
+
+    def attack(path, **options):
+        return ("attack", {"url": url + path, "method": "POST", "body": '{"text": "{{payload|json}}"}', "payloads": ["<script>", "' OR 1", "a -- b"], **options})
+
+    def login(path, **options):
+        return ("rate_limit", {"url": url + path, "method": "POST", "requests": 8, "allowed": ["401"], "limited": ["423"], **options}, {"every": "1h"})
+    suite = attack("/attacked", suite="own")
+    del suite[1]["payloads"]
+    table = Table(site, tmp_path, {
+        "refuses": attack("/attacked"), "suite": suite, "lax": attack("/attacked-lax"), "refuses-all": attack("/attacked-all"),
+        "flag": attack("/attacked-flag", blocked_matches='"blocked": true'), "no-flag": attack("/attacked-flag"),
+        "nobody": ("attack", {"url": f"http://127.0.0.1:{harness.free_port()}/{{{{payload|url}}}}", "payloads": ["x"]}),
+        "locks": login("/login-a", max_allowed=5), "locks-late": login("/login-b", max_allowed=3), "locks-early": login("/login-c", min_allowed=6),
+        "never-locks": login("/login-open"), "at-once": login("/login-d", requests=40, at_once=8, max_allowed=20), "broken": login("/nowhere"),
+    }, fields=[("refuses", "blocked_ratio", "value"), ("lax", "blocked_ratio", "value"), ("lax", "first_accepted", "value"), ("suite", "attempts", "value"),
+               ("locks", "allowed", "value"), ("locks", "first_limited", "value")])
+    table.expect(refuses="ok", suite="ok", lax="2 of 3 attacks were not refused, the first is number 2", refuses_all="before the attacks: what is harmless is answered with status 403",
+                 flag="ok", no_flag="3 of 3 attacks were not refused", nobody="before the attacks: connect to", locks="ok", locks_late="5 requests of 8 were let through; at most 3",
+                 locks_early="only 5 requests were let through before one was stopped", never_locks="8 requests, and none was stopped with 423", at_once="ok",
+                 broken="request 1 is answered with status 404")
+    assert table.number("refuses", "blocked_ratio") == 1
+    assert abs(table.number("lax", "blocked_ratio") - 1 / 3) < 0.01
+    assert table.number("lax", "first_accepted") == 2
+    assert table.number("suite", "attempts") == 3
+    assert table.number("locks", "allowed") == 5
+    assert table.number("locks", "first_limited") == 6
 
 
 class Hostile:

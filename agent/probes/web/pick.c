@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <mst/common/clock.h>
+
 enum { MATCH_STEPS_MAX = 1000000 /* a bad pattern on a hostile text ends in some 10 ms */ };
 
 mst_err
@@ -164,6 +166,19 @@ mst_pick_text(const mst_pick *pick, const mst_web_answer *answer, const json_t *
   return false;
 }
 
+/* "30d" of a figure that is given as seconds or days. */
+static bool
+reads_duration(const mst_pick *pick, const char *text, double *ret_number)
+{
+  int64_t ns = 0;
+  bool is_days = strcmp(pick->unit, "d") == 0;
+
+  if ((!is_days && strcmp(pick->unit, "s") != 0) || mst_duration_parse(text, &ns, NULL) != MST_OK)
+    return false;
+  *ret_number = (double)ns / 1e9 / (is_days ? 86400 : 1);
+  return true;
+}
+
 bool
 mst_pick_number(const mst_pick *pick, const mst_web_answer *answer, const json_t *root, double *ret_number)
 {
@@ -176,5 +191,7 @@ mst_pick_number(const mst_pick *pick, const mst_web_answer *answer, const json_t
     return true;
   }
   *ret_number = strtod(text, &end);
+  if (end != text && *end != '\0' && reads_duration(pick, text, ret_number))
+    return true;
   return end != text && *end == '\0' && isfinite(*ret_number);
 }

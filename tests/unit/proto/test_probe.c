@@ -13,7 +13,7 @@ static void
 expect_option(const mst_probe_option *option, const char *prefix, const char *page)
 {
   static const char *const types[] = {"text",     "texts", "map",     "pattern", "patterns", "choice", "bool",    "integer", "number",
-                                      "duration", "size",  "address", "url",     "path",     "secret", "secrets", "steps"};
+                                      "duration", "size",  "address", "url",     "path",     "secret", "secrets", "suite",   "steps"};
   const char *mark = option->default_text ? "`" : "";
   char row[1024], inner[64];
 

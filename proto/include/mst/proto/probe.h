@@ -37,6 +37,7 @@ typedef enum mst_probe_type {
   MST_PROBE_PATH,     /* absolute */
   MST_PROBE_SECRET,   /* env:NAME or file:/PATH on the host that probes; the secret itself never stands in a plan */
   MST_PROBE_SECRETS,  /* a map of names and such references */
+  MST_PROBE_SUITE,    /* in a plan the name of a list of attacks, a-z 0-9 _ -; on the wire its texts */
   MST_PROBE_STEPS,    /* a list of maps, each with the options `each`; on the wire one option for each of theirs, "steps.1.url" from 1 on */
 } mst_probe_type;
 

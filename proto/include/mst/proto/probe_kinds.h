@@ -7,8 +7,10 @@
 /* Every kind of probe: a new one is its file here and its line, in the order of names. */
 // clang-format off
 #define MST_PROBE_KINDS(X) \
+  X(attack)                \
   X(file)                  \
   X(http)                  \
+  X(rate_limit)            \
   X(scenario)              \
   X(scrape)                \
   X(tcp)

@@ -40,7 +40,7 @@ class Service(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         path, _, query = self.path.partition("?")
         if path == "/health":
-            self.answer(200, {"status": "healthy", "agents_registered": 15, "expires_in": 3600, "kept": "30d", "name": "grün"}, [("X-Version", "1.4.2")])
+            self.answer(200, {"status": "healthy", "agents_registered": 15, "expires_in": 3600, "kept": "30d", "rules": [{"s": "critical"}, {"s": "warning"}, {"s": "critical"}], "name": "grün"}, [("X-Version", "1.4.2")])
         elif path == "/login":
             self.answer(200, "{}", [("Set-Cookie", "session=s3cr3t; Path=/; HttpOnly; Secure; SameSite=Lax"), ("Set-Cookie", "theme=dark; HttpOnly")])
         elif path.startswith("/to/"):
@@ -134,7 +134,7 @@ def test_requests_and_answers__each_expectation_passes_or_says_why_not(site, tmp
         "health": ("http", {"url": f"{url}/health", "json": {"status": "is healthy", "agents_registered": "== 15", "name": "length == 4"},
                             "header_matches": {"X-Version": r"^1\."}, "header_absent": ["X-Powered-By"], "body_matches": ["healthy"],
                             "body_not_matches": ["Traceback"], "max_duration": "900ms",
-                            "values": {"agents": "agents_registered", "lifetime": "expires_in as s", "kept": "kept as d"}, "states": {"status_text": "status"}}),
+                            "values": {"agents": "agents_registered", "lifetime": "expires_in as s", "kept": "kept as d", "critical": "count rules[*].s is critical", "info": "count rules[*].s is info"}, "states": {"status_text": "status"}}),
         "wrong-status": ("http", {"url": f"{url}/nowhere"}),
         "wanted-404": ("http", {"url": f"{url}/nowhere", "status": ["404"]}),
         "wrong-json": ("http", {"url": f"{url}/health", "json": {"agents_registered": "== 16"}}),
@@ -171,12 +171,14 @@ def test_requests_and_answers__each_expectation_passes_or_says_why_not(site, tmp
             {"name": "wait", "url": f"{url}/tasks/{{{{id}}}}", "json": {"state": "is done"}, "tries": 10, "pause": "20ms"},
             {"name": "logged", "file": f"{tmp_path}/*.log", "contains": '"id": "{{id}}"', "tries": 5}],
             "ratios": {"share": "wait / submit"}, "duration_of": "submit"}),
+        "one-run": ("scenario", {"steps": [{"url": f"{url}/echo?{{{{run}}}}", "capture": {"first": "query"}},
+                                           {"url": f"{url}/echo?{{{{run}}}}-{{{{first}}}}", "body_matches": ["\"query\": \"([0-9a-f]{32})-\\1\""]}]}),
         "never-done": ("scenario", {"steps": [
             {"url": f"{url}/tasks", "method": "POST", "status": ["201"], "capture": {"id": "id"}},
             {"name": "wait", "url": f"{url}/tasks/{{{{id}}}}", "json": {"state": "is failed"}, "tries": 3, "pause": "10ms"}]}),
         "nothing-captured": ("scenario", {"steps": [{"url": f"{url}/health", "capture": {"id": "no_such"}}, {"url": f"{url}/tasks/{{{{id}}}}"}]}),
         "not-logged": ("scenario", {"steps": [{"name": "look", "file": f"{tmp_path}/service.log", "contains": "never said"}]}),
-    }, fields=[("health", "agents", "value"), ("health", "lifetime", "value"), ("health", "kept", "value"), ("health", "status_text", "state"), ("health", "http_version", "state"),
+    }, fields=[("health", "agents", "value"), ("health", "lifetime", "value"), ("health", "kept", "value"), ("health", "critical", "value"), ("health", "info", "value"), ("health", "status_text", "state"), ("health", "http_version", "state"),
                ("task", "share", "value"), ("task", "steps_done", "value")],
         config={"allow": {"secrets": [f"file:{key}", "env:MST_TEST_*"]}}, environment={"MST_TEST_TOKEN": "a &b"})
     where = url[7:]
@@ -188,10 +190,11 @@ def test_requests_and_answers__each_expectation_passes_or_says_why_not(site, tmp
         slow="at most 100ms is allowed", redirected="ok", too_often="over 2 redirections", not_followed="status 302, to http", secret_away="another host", away="ok",
         refused=f"connect to http://127.0.0.1:{closed}/: refused", no_name="cannot be looked up", signed="ok", signed_base64="ok", tampered="ok", old="ok",
         from_environment="ok", not_allowed="add it to allow.secrets", no_such_name="{{none}}: nothing has that name", body_limit="ok", under_limit="ok", head="ok",
-        task="ok", never_done='step wait: GET http', nothing_captured="there is nothing to capture as id", not_logged='step look: "never said" does not stand')
+        task="ok", one_run="ok", never_done='step wait: GET http', nothing_captured="there is nothing to capture as id", not_logged='step look: "never said" does not stand')
     assert table.number("health", "agents") == 15
     assert "3600" in str(table.figure("health", "lifetime")) or "1h" in str(table.figure("health", "lifetime"))
     assert table.number("health", "kept") == 30
+    assert (table.number("health", "critical"), table.number("health", "info")) == (2, 0)
     assert "healthy" in table.figure("health", "status_text")
     assert "1.1" in table.figure("health", "http_version")
     assert table.number("task", "steps_done") == 3

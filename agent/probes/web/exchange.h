@@ -39,6 +39,7 @@ typedef struct mst_pick {
   const char *header;  /* the options' */
   const char *unit;    /* of mst_probe_units */
   bool is_length;
+  const char *counted; /* the options': how many of the values are this text; NULL: it is no such count */
 } mst_pick;
 
 typedef struct mst_exchange_spec {

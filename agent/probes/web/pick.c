@@ -74,7 +74,20 @@ read_unit(char *text, const char **ret_unit, mst_errctx *ctx)
   return mst_fail(ctx, MST_EUSAGE, "\"%.64s\" is no unit; write 1, s, By, d, 1/s or %%", as + 4);
 }
 
-/* "json PATH", "PATH", "length PATH", "header NAME", "body PATTERN", "http status"; behind it perhaps " as UNIT". */
+/* "PATH is TEXT", in text; source is the same in the options, with "count " before it. */
+static mst_err
+read_count(const char *source, char *text, mst_pick *pick, mst_errctx *ctx)
+{
+  char *is = strstr(text, " is ");
+
+  if (!is)
+    return mst_fail(ctx, MST_EUSAGE, "write count PATH is TEXT");
+  *is = '\0';
+  pick->counted = strstr(source, " is ") + 4;
+  return mst_json_path_parse(text, &pick->path, ctx);
+}
+
+/* "json PATH", "PATH", "length PATH", "count PATH is TEXT", "header NAME", "body PATTERN", "http status"; behind it perhaps " as UNIT". */
 static mst_err
 read_source(const char *key, const char *name, const char *source, mst_pick *pick, mst_errctx *ctx)
 {
@@ -101,6 +114,8 @@ read_source(const char *key, const char *name, const char *source, mst_pick *pic
     pick->kind = MST_PICK_STATUS;
     return MST_OK;
   }
+  if (strncmp(text, "count ", 6) == 0)
+    return read_count(source, text + 6, pick, ctx);
   pick->is_length = strncmp(text, "length ", 7) == 0;
   at += pick->is_length ? 7 : strncmp(text, "json ", 5) == 0 ? 5 : 0;
   return mst_json_path_parse(at, &pick->path, ctx);
@@ -121,11 +136,32 @@ mst_pick_read(const mst_probe_options *options, const char *key, mst_pick *ret_p
   return MST_OK;
 }
 
+typedef struct tally {
+  const mst_pick *pick;
+  size_t count;
+} tally;
+
+static bool
+count_value(void *arg, const json_t *value)
+{
+  tally *all = arg;
+  const char *text = json_string_value(value);
+
+  all->count += text && strcmp(text, all->pick->counted) == 0;
+  return true;
+}
+
 static bool
 json_text(const mst_pick *pick, const json_t *root, char text[static MST_WEB_TEXT_BYTES])
 {
-  const json_t *value = root ? mst_json_path_first(pick->path, root) : NULL;
+  const json_t *value = root && !pick->counted ? mst_json_path_first(pick->path, root) : NULL;
+  tally all = {.pick = pick};
 
+  if (root && pick->counted) {
+    (void)mst_json_path_each(pick->path, root, count_value, &all);
+    snprintf(text, MST_WEB_TEXT_BYTES, "%zu", all.count); /* none is a count too */
+    return true;
+  }
   if (!value)
     return false;
   if (pick->is_length)

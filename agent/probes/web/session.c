@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include <mst/common/alloc.h>
+#include <mst/common/digest.h>
+#include <mst/common/key.h>
 
 /* What the thread that reads secrets holds: it may outlive the session. */
 typedef struct reading {
@@ -72,6 +74,18 @@ mst_session_close(mst_session *session)
   free_when_closed(session);
 }
 
+/* {{run}}: the same through all requests of an attempt; 32 hex digits, as a trace's id. */
+static void
+set_run(mst_session *session)
+{
+  uint8_t bytes[16];
+  char text[2 * sizeof bytes + 1];
+  mst_errctx ignored; /* without memory a text that needs it says that it is not there */
+
+  mst_random_bytes(bytes, sizeof bytes);
+  (void)!mst_vars_set(&session->vars, "run", mst_hex_encode(bytes, sizeof bytes, text), false, &ignored);
+}
+
 /* ---- secrets ---- */
 
 static void
@@ -99,6 +113,7 @@ on_secrets(void *arg, mst_probe_attempt *attempt)
     session->vars = secrets->vars;
     secrets->vars = (mst_vars){0};
     if (secrets->err == MST_OK) {
+      set_run(session);
       session->setup.ready(session->setup.arg);
     } else {
       mst_probe_fail(attempt, "%s", secrets->why.text);
@@ -133,6 +148,7 @@ on_start(uv_timer_t *timer)
 {
   mst_session *session = timer->data;
 
+  set_run(session);
   session->setup.ready(session->setup.arg);
 }
 

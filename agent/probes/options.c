@@ -141,3 +141,21 @@ mst_probe_step(const mst_probe_options *options, const char *key, size_t number)
   snprintf(step.step, sizeof step.step, "%.20s.%u.", key, (unsigned)number);
   return step;
 }
+
+mst_err
+mst_probe_unit_cut(char *text, const char **ret_unit, mst_errctx *ctx)
+{
+  char *as = strstr(text, " as ");
+
+  *ret_unit = mst_probe_units[0]; /* "1" */
+  if (!as)
+    return MST_OK;
+  for (const char *const *unit = mst_probe_units; *unit; unit++) {
+    if (strcmp(as + 4, *unit) == 0) {
+      *as = '\0';
+      *ret_unit = *unit;
+      return MST_OK;
+    }
+  }
+  return mst_fail(ctx, MST_EUSAGE, "\"%.64s\" is no unit; write 1, s, By, d, 1/s or %%", as + 4);
+}

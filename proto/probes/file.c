@@ -17,13 +17,21 @@ static const mst_probe_option options[] = {
     {"not_matches", MST_PROBE_PATTERNS, .help = "none of them may match in the first 16 MiB"},
     {"names", MST_PROBE_TEXTS, .help = "each of them must stand in it as NAME=VALUE with a value; values are never told"},
     {"headings", MST_PROBE_TEXTS, .help = "Markdown headings that must stand in it, whatever their level, with something below them"},
+    {"values", MST_PROBE_MAP,
+     .help = "figures to give of a YAML or JSON file, by field: where each stands, llm.cost_limits.daily_max, and perhaps as UNIT"},
+    {"encrypted", MST_PROBE_BOOL, .default_text = "false", .help = "it must begin as files of age, OpenPGP, OpenSSL or LUKS do"},
     {"hash", MST_PROBE_BOOL, .default_text = "false", .help = "give its SHA-256 as field sha256"},
 };
 
 static const mst_probe_field fields[] = {
-    {"age", "s", "time since it was written"},          {"count", "1", "files that fit the path"},
-    {"mode", NULL, "its permission bits, 0600"},        {"path", NULL, "which one was looked at"},
-    {"sha256", NULL, "its SHA-256, when hash is true"}, {"size_bytes", "By", "its size"},
+    {"age", "s", "time since it was written"},
+    {"encryption", NULL, "age, openpgp, openssl, luks or none, when encrypted is true"},
+    {"*", "1", "those that the option values names; true and false are 1 and 0, and texts too"},
+    {"count", "1", "files that fit the path"},
+    {"mode", NULL, "its permission bits, 0600"},
+    {"path", NULL, "which one was looked at"},
+    {"sha256", NULL, "its SHA-256, when hash is true"},
+    {"size_bytes", "By", "its size"},
 };
 
 const mst_probe_schema mst_probe_schema_file = {

@@ -1,8 +1,10 @@
 """Probes of a plan, from a real agent against real sockets: what passes, what fails and why, what is given besides."""
 import socket
+import subprocess
 import threading
 
 import harness
+from probe_table import Table
 
 CHECKLIST = """
 checklist: probes
@@ -125,3 +127,23 @@ def test_file_of_settings__fails_until_it_has_them_and_nobody_else_may_read_it(s
     settled(site, "sets no MONGO_URL", i1="FAIL")
     env.write_text("API_KEY=abc\nexport MONGO_URL=mongodb://db\n")
     settled(site, i1="PASS", i2="PASS", i3="PASS", i4="PASS")
+
+
+def test_settings_and_backups__figures_are_given_and_texts_are_not(site, tmp_path):
+    settings = tmp_path / "staging.yml"
+    settings.write_text("llm: {cost_limits: {daily_max: 50}, key: not-to-be-told}\nflags: {enable_daao: true}\nkeep: {logs: 30d}\n")
+    (tmp_path / "dump-1.bin").write_bytes(b"plain text of a dump")
+    subprocess.run(["openssl", "enc", "-aes-256-cbc", "-pbkdf2", "-pass", "pass:x", "-in", tmp_path / "dump-1.bin", "-out", tmp_path / "dump.enc"], check=True)
+    table = Table(site, tmp_path, {
+        "config": ("file", {"path": str(settings), "values": {"daily_max": "llm.cost_limits.daily_max", "enable_daao": "flags.enable_daao", "logs": "keep.logs as d"}}),
+        "missing": ("file", {"path": str(settings), "values": {"x": "llm.cost_limits.hourly_max"}}),
+        "text": ("file", {"path": str(settings), "values": {"x": "llm.key"}}),
+        "encrypted": ("file", {"path": f"{tmp_path}/*.enc", "encrypted": True}),
+        "plain": ("file", {"path": f"{tmp_path}/*.bin", "encrypted": True}),
+    }, fields=[("config", "daily_max", "value"), ("config", "logs", "value"), ("config", "enable_daao", "state"), ("encrypted", "encryption", "state")])
+    table.expect(config="ok", missing="llm.cost_limits.hourly_max is not there", text="neither true nor false, nor a figure", encrypted="ok", plain="is not encrypted")
+    assert table.number("config", "daily_max") == 50
+    assert table.number("config", "logs") == 30
+    assert "true" in table.figure("config", "enable_daao")
+    assert "openssl" in table.figure("encrypted", "encryption")
+    assert "not-to-be-told" not in table.agent.program.text() + str(table.site.items())

@@ -16,7 +16,9 @@
 #include <mst/common/buf.h>
 #include <mst/common/digest.h>
 
+#include "encryption.h"
 #include "kinds.h"
+#include "settings.h"
 #include "text.h"
 
 enum {
@@ -33,12 +35,12 @@ static const int64_t clock_slack_ns = 60 * MST_NS_PER_S; /* a file of another ho
 typedef struct config {
   mst_probe_options options; /* its texts live as long as the probe, and so as any job of it */
   const char *path, *newer_than, *owner;
-  bool is_absent_wanted, hash;
+  bool is_absent_wanted, hash, is_encrypted_wanted;
   int64_t max_age_ns, min_size_bytes, max_size_bytes;
   mode_t mode_max;
   bool has_mode;
-  const char *const *names, *const *headings;
-  size_t name_count, heading_count;
+  const char *const *names, *const *headings, *const *values;
+  size_t name_count, heading_count, value_count; /* of values: fields and places */
   pcre2_code *patterns[PATTERNS_MAX];
   size_t match_count, pattern_count;
 } config;
@@ -52,6 +54,8 @@ typedef struct look {
   size_t count;
   bool is_found;
   char sha256[MST_DIGEST_HEX_BYTES];
+  const char *encryption; /* NULL: not looked for */
+  mst_setting settings[MST_PROBE_LIST_MAX];
   mst_buf content;
 } look;
 
@@ -122,6 +126,8 @@ open_file(const mst_probe_options *options, void **ret_config, mst_errctx *ctx)
   file->max_size_bytes = mst_probe_size(options, "max_size");
   file->name_count = mst_probe_texts(options, "names", &file->names);
   file->heading_count = mst_probe_texts(options, "headings", &file->headings);
+  file->value_count = mst_probe_texts(options, "values", &file->values);
+  file->is_encrypted_wanted = mst_probe_flag(options, "encrypted");
   mst_err err = read_mode(file, ctx);
   if (err == MST_OK)
     err = add_patterns(file, "matches", ctx);
@@ -294,13 +300,37 @@ check_patterns(look *at)
 }
 
 static void
+check_encryption(look *at)
+{
+  if (!at->file->is_encrypted_wanted)
+    return;
+  at->encryption = mst_encryption_of(mst_buf_text(&at->content), at->content.size_bytes);
+  if (strcmp(at->encryption, "none") == 0)
+    SAY(at, "%.150s is not encrypted: it begins as no file of age, OpenPGP, OpenSSL or LUKS does", at->place);
+}
+
+static void
+check_settings(look *at)
+{
+  char reason[MST_SETTINGS_REASON_BYTES];
+
+  if (at->file->value_count > 0 &&
+      !mst_settings_read(mst_buf_text(&at->content), at->content.size_bytes, at->file->values, at->file->value_count, at->settings, reason))
+    SAY(at, "%.80s: %.170s", at->place, reason);
+}
+
+static void
 check_content(look *at)
 {
   const config *file = at->file;
   const char *text = mst_buf_text(&at->content);
   bool is_empty = false;
 
-  check_patterns(at);
+  check_encryption(at);
+  if (!at->reason[0])
+    check_settings(at);
+  if (!at->reason[0])
+    check_patterns(at);
   for (size_t i = 0; i < file->name_count && !at->reason[0]; i++)
     if (!mst_text_has_setting(text, file->names[i]))
       SAY(at, "%.130s sets no %.64s, or sets it to nothing", at->place, file->names[i]);
@@ -334,7 +364,9 @@ work(void *arg)
   check_status(at);
   if (!at->reason[0])
     check_age(at);
-  if ((file->hash || file->pattern_count + file->name_count + file->heading_count > 0) && !at->reason[0] && read_content(at))
+  bool is_read =
+      file->hash || file->is_encrypted_wanted || file->pattern_count + file->name_count + file->heading_count + file->value_count > 0;
+  if (is_read && !at->reason[0] && read_content(at))
     check_content(at);
 }
 
@@ -345,6 +377,20 @@ free_look(look *at)
 {
   mst_buf_done(&at->content);
   mst_free(at);
+}
+
+static void
+give_settings(const look *at, mst_probe_attempt *attempt)
+{
+  for (size_t i = 0; i + 1 < at->file->value_count; i += 2) {
+    const mst_setting *setting = &at->settings[i / 2];
+    if (setting->has_number)
+      mst_probe_value_in(attempt, at->file->values[i], setting->number, setting->unit);
+    if (setting->state)
+      mst_probe_state(attempt, at->file->values[i], setting->state);
+  }
+  if (at->encryption)
+    mst_probe_state(attempt, "encryption", at->encryption);
 }
 
 static void
@@ -364,6 +410,7 @@ done(void *arg, mst_probe_attempt *attempt)
     }
     if (at->sha256[0])
       mst_probe_state(attempt, "sha256", at->sha256);
+    give_settings(at, attempt);
     if (at->reason[0])
       mst_probe_fail(attempt, "%s", at->reason);
     else

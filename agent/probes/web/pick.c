@@ -55,25 +55,6 @@ mst_pick_done(mst_pick *pick)
   *pick = (mst_pick){0};
 }
 
-/* Cuts " as s" off; the unit is one of the table's. */
-static mst_err
-read_unit(char *text, const char **ret_unit, mst_errctx *ctx)
-{
-  char *as = strstr(text, " as ");
-
-  *ret_unit = "1";
-  if (!as)
-    return MST_OK;
-  for (const char *const *unit = mst_probe_units; *unit; unit++) {
-    if (strcmp(as + 4, *unit) == 0) {
-      *as = '\0';
-      *ret_unit = *unit;
-      return MST_OK;
-    }
-  }
-  return mst_fail(ctx, MST_EUSAGE, "\"%.64s\" is no unit; write 1, s, By, d, 1/s or %%", as + 4);
-}
-
 /* "PATH is TEXT", in text; source is the same in the options, with "count " before it. */
 static mst_err
 read_count(const char *source, char *text, mst_pick *pick, mst_errctx *ctx)
@@ -98,7 +79,7 @@ read_source(const char *key, const char *name, const char *source, mst_pick *pic
   snprintf(text, sizeof text, "%s", source);
   pick->name = name;
   pick->unit = "1";
-  mst_err err = is_body ? MST_OK : read_unit(text, &pick->unit, ctx);
+  mst_err err = is_body ? MST_OK : mst_probe_unit_cut(text, &pick->unit, ctx);
   if (err != MST_OK)
     return err;
   if (is_body) {

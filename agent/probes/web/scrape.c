@@ -85,20 +85,12 @@ add_value(config *scrape, const char *field, const char *source, mst_errctx *ctx
 {
   wish *one = &scrape->wishes[scrape->wish_count];
   char text[2049];
-  char *as;
 
   *one = (wish){.kind = WISH_VALUE, .field = field, .text = source, .unit = "1"};
   snprintf(text, sizeof text, "%s", source);
-  as = strstr(text, " as ");
-  if (as) {
-    *as = '\0';
-    one->unit = NULL;
-    for (const char *const *unit = mst_probe_units; *unit; unit++)
-      one->unit = strcmp(*unit, as + 4) == 0 ? *unit : one->unit;
-    if (!one->unit)
-      return mst_fail(ctx, MST_EUSAGE, "values.%.64s: \"%.32s\" is no unit; write 1, s, By, d, 1/s or %%", field, as + 4);
-  }
-  mst_err err = mst_ask_create(text, &one->ask, ctx);
+  mst_err err = mst_probe_unit_cut(text, &one->unit, ctx);
+  if (err == MST_OK)
+    err = mst_ask_create(text, &one->ask, ctx);
   if (err != MST_OK)
     return mst_fail_within(ctx, err, "values.%.64s", field);
   scrape->wish_count++;

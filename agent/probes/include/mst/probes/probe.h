@@ -77,6 +77,10 @@ mst_err mst_probe_secret_read(const mst_probe_options *options, const char *refe
 /* NULL is fine. */
 void mst_probe_secret_done(char *secret);
 
+/* Cuts " as UNIT" off the end of a text that says where a figure is found. *ret_unit: of mst_probe_units; "1" when none stands there.
+ * MST_EUSAGE: another unit. Any thread. */
+mst_err mst_probe_unit_cut(char *text, const char **ret_unit, mst_errctx *ctx) MST_MUST_USE;
+
 /* Turns \r \n \t \0 \\ \xHH into bytes. MST_EUSAGE: another escape. ret_data: at least strlen(text) bytes. */
 mst_err mst_probe_unescape(const char *text, char *ret_data, size_t *ret_bytes, mst_errctx *ctx) MST_MUST_USE;
 

@@ -34,6 +34,7 @@ pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(curl REQUIRED IMPORTED_TARGET libcurl)
 pkg_check_modules(yajl REQUIRED IMPORTED_TARGET yajl)
 pkg_check_modules(zlib REQUIRED IMPORTED_TARGET zlib)
+pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
 pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(hyperscan IMPORTED_TARGET libhs) # not packaged for other than x86: PCRE2 stands alone there
 pkg_check_modules(systemd IMPORTED_TARGET libsystemd) # without it tails of a journal are not to be had

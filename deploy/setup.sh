@@ -5,7 +5,7 @@ set -euo pipefail
 packages=(
   gcc cmake ninja-build pkg-config make
   libnng-dev libmsgpack-dev libsodium-dev libyaml-dev libuv1-dev libsqlite3-dev
-  libmicrohttpd-dev libgnutls28-dev libjansson-dev libcurl4-openssl-dev
+  libmicrohttpd-dev libgnutls28-dev libjansson-dev libcurl4-openssl-dev libhiredis-dev
   libpcre2-dev libsystemd-dev libyajl-dev zlib1g-dev
   openssl ca-certificates
 )

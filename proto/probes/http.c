@@ -15,6 +15,7 @@ static const mst_probe_option options[] = {
 
 static const mst_probe_field fields[] = {
     {"body_bytes", "By", "how many bytes the body had"},
+    {"days_left", "d", "time until the server's certificate expires"},
     {"http_version", NULL, "1.0, 1.1 or 2"},
     {"redirections", "1", "how many were followed"},
     {"status", "1", "the answer's status"},

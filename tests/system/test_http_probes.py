@@ -340,7 +340,7 @@ def test_servers_that_mean_harm__each_probe_ends_in_its_limits_with_its_reason(s
         "silent": probe("silent"), "end-at-once": probe("end-at-once"), "wanted-end": probe("end-at-once", status=["closed"]), "bomb": probe("bomb"),
         "no-tls": ("http", {"url": f"https://127.0.0.1:{servers['garbage'].port}/"}), "untrusted": ("http", {"url": tls_url}),
         "wrong-name": ("http", {"url": tls_url, "ca_file": f"{pem}.crt"}), "insecure": ("http", {"url": tls_url, "insecure": True}),
-    })
+    }, fields=[("insecure", "days_left", "value")])
     pid = table.agent.program.process.pid
 
     def held():
@@ -350,6 +350,7 @@ def test_servers_that_mean_harm__each_probe_ends_in_its_limits_with_its_reason(s
                   end_at_once="closed without an answer", wanted_end="ok", bomb="ok", no_tls="https://127.0.0.1", untrusted="its certificate",
                   wrong_name="its certificate", insecure="ok")
     table.expect(**wanted)
+    assert 1.9 < table.number("insecure", "days_left") <= 2
     before = held()
     runs = site.items()["1.1"]
     for _ in range(20):

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include <mst/common/alloc.h>
 #include <mst/common/clock.h>
@@ -163,6 +164,7 @@ set_options(mst_web_call *call, const mst_web_request *request)
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, http_version(request->version));
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, request->is_insecure ? 0L : 1L);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, request->is_insecure ? 0L : 2L);
+  curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L);
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(request->timeout_ns / MST_NS_PER_MS + 1));
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->error);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
@@ -310,6 +312,23 @@ write_failure(mst_web_call *call, CURLcode code, mst_web_answer *answer)
   }
 }
 
+/* The end of the first certificate's time, as OpenSSL prints it: "Nov 24 12:00:00 2027 GMT". 0: not known. */
+static int64_t
+expiry_of(CURL *easy)
+{
+  static const char label[] = "Expire date:";
+  struct curl_certinfo *chain = NULL;
+
+  if (curl_easy_getinfo(easy, CURLINFO_CERTINFO, &chain) != CURLE_OK || !chain || chain->num_of_certs < 1)
+    return 0;
+  for (const struct curl_slist *line = chain->certinfo[0]; line; line = line->next) {
+    struct tm at = {0};
+    if (strncmp(line->data, label, sizeof label - 1) == 0 && strptime(line->data + sizeof label - 1, "%b %d %H:%M:%S %Y", &at))
+      return (int64_t)timegm(&at) * MST_NS_PER_S;
+  }
+  return 0;
+}
+
 void
 mst_web_call_finish(mst_web_call *call, CURLcode code)
 {
@@ -326,6 +345,7 @@ mst_web_call_finish(mst_web_call *call, CURLcode code)
   answer.version = version_of(call->easy);
   answer.is_cut = call->is_cut;
   answer.is_reused = connects == 0;
+  answer.expires_ns = expiry_of(call->easy);
   answer.is_whole = code == CURLE_OK || (code == CURLE_WRITE_ERROR && call->is_enough);
   answer.is_timeout = code == CURLE_OPERATION_TIMEDOUT;
   answer.is_closed = code == CURLE_GOT_NOTHING || code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_PARTIAL_FILE;

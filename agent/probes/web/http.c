@@ -73,7 +73,7 @@ give_phases(mst_probe_attempt *attempt, const mst_web_answer *answer)
 }
 
 static void
-give_answer(mst_probe_attempt *attempt, const mst_web_answer *answer)
+give_answer(mst_probe_attempt *attempt, const mst_web_answer *answer, const mst_clock *clock)
 {
   static const struct {
     int number;
@@ -81,6 +81,8 @@ give_answer(mst_probe_attempt *attempt, const mst_web_answer *answer)
   } versions[] = {{10, "1.0"}, {11, "1.1"}, {20, "2"}};
 
   give_phases(attempt, answer);
+  if (answer->expires_ns > 0)
+    mst_probe_value(attempt, "days_left", (double)(answer->expires_ns - mst_clock_wall(clock).ns) / 1e9 / 86400);
   if (answer->status == 0)
     return;
   mst_probe_value(attempt, "status", answer->status);
@@ -97,7 +99,7 @@ on_done(void *arg, const mst_exchange_result *result)
 
   http->exchange = NULL; /* frees itself */
   if (result->answer)
-    give_answer(http->attempt, result->answer);
+    give_answer(http->attempt, result->answer, http->config->options.clock);
   mst_probe_value(http->attempt, "redirections", result->redirections);
   if (result->is_ok)
     mst_probe_pass(http->attempt);

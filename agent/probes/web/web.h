@@ -60,7 +60,8 @@ struct mst_web_answer {
   size_t body_bytes;
   const char *location; /* whither it redirects, absolute; NULL: it does not */
   int64_t resolved_ns, connected_ns, secured_ns, sent_ns, first_byte_ns, total_ns;
-  bool is_reused; /* the connection was there before */
+  bool is_reused;     /* the connection was there before */
+  int64_t expires_ns; /* when the server's certificate does, Unix; 0: not known, or no TLS */
 };
 
 /* The value of the answer's first header of that name, in any case, cut at the room. False: there is none. */

@@ -11,6 +11,7 @@
   X(file)                  \
   X(http)                  \
   X(rate_limit)            \
+  X(redis)                 \
   X(scenario)              \
   X(scrape)                \
   X(tcp)

@@ -297,6 +297,7 @@ withhold(const mst_collector_env *env, const char *reason, mst_sink *sink, mst_e
 
   mst_emit_error(&emit, &mst_probe_signals[MST_PROBE_SIGNAL_SUCCESS], tags, 1, reason);
   mst_emit_error(&emit, &mst_probe_signals[MST_PROBE_SIGNAL_DURATION], tags, 1, reason);
+  mst_emit_error(&emit, &mst_probe_signals[MST_PROBE_SIGNAL_REASON], tags, 1, reason);
   for (size_t i = 0; schema && i < schema->field_count; i++) {
     const mst_probe_field *field = &schema->fields[i];
     tags[1].value = field->name;

@@ -6,6 +6,7 @@
 const uint32_t mst_agent_module_version = MST_AGENT_MODULE_VERSION;
 // clang-format off
 const mst_probe_kind *const mst_probe_kinds[] = {
+    &mst_probe_kind_exec,
     &mst_probe_kind_file,
     &mst_probe_kind_tcp,
     NULL,

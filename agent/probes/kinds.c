@@ -10,6 +10,7 @@ static const struct {
 } places[] = {
     // clang-format off
     {"attack", "probes-http", "mst_probe_kinds"},
+    {"exec", "probes", "mst_probe_kinds"},
     {"file", "probes", "mst_probe_kinds"},
     {"http", "probes-http", "mst_probe_kinds"},
     {"rate_limit", "probes-http", "mst_probe_kinds"},

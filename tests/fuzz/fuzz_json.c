@@ -1,4 +1,5 @@
 /* Paths and expectations of a plan, and a document of a service: the first line is a path, the second an expectation, the rest JSON. */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

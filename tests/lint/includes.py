@@ -25,7 +25,7 @@ ALLOWED = {
     r"mst/tails/": ["agent/tails/", "agent/modules/", "tests/"],
     r"mst/exposition/": ["agent/probes/", "tests/"],
     r"mst/json/": ["agent/probes/", "tests/"],
-    r"pcre2": ["controller/plan_tail.c", "controller/plan_probe.c", "agent/tails/", "agent/probes/net/tcp.c", "agent/probes/host/file.c", "agent/probes/exposition/select.c",
+    r"pcre2": ["controller/plan_tail.c", "controller/plan_probe.c", "agent/tails/", "agent/probes/net/tcp.c", "agent/probes/host/file.c", "agent/probes/host/exec.c", "agent/probes/exposition/select.c",
               "agent/probes/json/expect.c", "agent/probes/web/"],
     r"hiredis": ["agent/probes/redis/"],
     r"mongoc": [],

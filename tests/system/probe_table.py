@@ -62,6 +62,8 @@ class Table:
                 figures[key] = item.get("value")
             elif item["outcome"] == "PASS":
                 said[key] = "ok"
+            elif item["outcome"] == "NO_DATA" and "not allowed" in (item.get("reason") or ""):
+                said[key] = item["reason"]  # it could not even be opened
             else:
                 said[key] = item.get("value") or (None if item["outcome"] in ("NO_DATA", "PENDING") else item.get("reason"))
         return said, figures

@@ -8,6 +8,7 @@
 // clang-format off
 #define MST_PROBE_KINDS(X) \
   X(attack)                \
+  X(exec)                  \
   X(file)                  \
   X(http)                  \
   X(rate_limit)            \

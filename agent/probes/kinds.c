@@ -13,6 +13,7 @@ static const struct {
     {"exec", "probes", "mst_probe_kinds"},
     {"file", "probes", "mst_probe_kinds"},
     {"http", "probes-http", "mst_probe_kinds"},
+    {"load", "probes-http", "mst_probe_kinds"},
     {"rate_limit", "probes-http", "mst_probe_kinds"},
     {"redis", "probes-redis", "mst_probe_kinds"},
     {"scenario", "probes-http", "mst_probe_kinds"},

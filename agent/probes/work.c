@@ -6,7 +6,7 @@
 
 #include "prober_state.h"
 
-enum { STACK_BYTES = 256 * 1024 /* resolvers and parsers need some 100 KB */ };
+enum { STACK_BYTES = 512 * 1024 /* as the prober's: JSON parsers and TLS handshakes run here too */ };
 
 /* Nobody takes it back any more: what it holds is let go here. */
 static void

@@ -1,5 +1,6 @@
 """Many probes at once through a real agent and controller: what each says, and the figures that it gives."""
 import json
+import re
 
 import harness
 
@@ -95,4 +96,5 @@ class Table:
     def number(self, probe, field):
         """In the field's own unit; shares are shown in percent."""
         text = str(self.figure(probe, field)).split(" (")[0]
-        return float(text.rstrip("% ")) / 100 if text.endswith("%") else float(text.split()[0])
+        number, unit = re.match(r"([-+.\de]+?)\s*(%|/s|ms|us|s|min|h|d|)$", text).groups()
+        return float(number) * {"%": 0.01, "ms": 1e-3, "us": 1e-6, "min": 60, "h": 3600}.get(unit, 1)

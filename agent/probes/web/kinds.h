@@ -7,6 +7,7 @@
 /* The kinds of the module "probes-http"; a new one is its file and a line in agent/modules/probes-http.c. */
 extern const mst_probe_kind mst_probe_kind_attack;
 extern const mst_probe_kind mst_probe_kind_http;
+extern const mst_probe_kind mst_probe_kind_load;
 extern const mst_probe_kind mst_probe_kind_rate_limit;
 extern const mst_probe_kind mst_probe_kind_scenario;
 extern const mst_probe_kind mst_probe_kind_scrape;

@@ -10,8 +10,6 @@
 /* What the thread that reads secrets holds: it may outlive the session. */
 typedef struct reading {
   const mst_probe_options *options;
-  const char *const *pairs; /* name, reference, ...; the options' */
-  size_t count;
   mst_vars vars;
   mst_err err;
   mst_errctx why;
@@ -88,18 +86,29 @@ set_run(mst_session *session)
 
 /* ---- secrets ---- */
 
+mst_err
+mst_session_read_secrets(const mst_probe_options *options, mst_vars *vars, mst_errctx *ctx)
+{
+  const char *const *pairs = NULL;
+  size_t count = mst_probe_schema_option(options->schema, "secrets") ? mst_probe_texts(options, "secrets", &pairs) : 0;
+  mst_err err = MST_OK;
+
+  for (size_t i = 0; i + 1 < count && err == MST_OK; i += 2) {
+    char *secret = NULL;
+    err = mst_probe_secret_read(options, pairs[i + 1], &secret, ctx);
+    if (err == MST_OK)
+      err = mst_vars_set(vars, pairs[i], secret, true, ctx);
+    mst_probe_secret_done(secret);
+  }
+  return err;
+}
+
 static void
 read_secrets(void *arg)
 {
   reading *secrets = arg;
 
-  for (size_t i = 0; i + 1 < secrets->count && secrets->err == MST_OK; i += 2) {
-    char *secret = NULL;
-    secrets->err = mst_probe_secret_read(secrets->options, secrets->pairs[i + 1], &secret, &secrets->why);
-    if (secrets->err == MST_OK)
-      secrets->err = mst_vars_set(&secrets->vars, secrets->pairs[i], secret, true, &secrets->why);
-    mst_probe_secret_done(secret);
-  }
+  secrets->err = mst_session_read_secrets(secrets->options, &secrets->vars, &secrets->why);
 }
 
 static void
@@ -125,13 +134,13 @@ on_secrets(void *arg, mst_probe_attempt *attempt)
 }
 
 static mst_err
-begin_reading(mst_session *session, const char *const *pairs, size_t count, mst_errctx *ctx)
+begin_reading(mst_session *session, mst_errctx *ctx)
 {
   reading *secrets = mst_alloc(1, sizeof *secrets);
 
   if (!secrets)
     return mst_fail(ctx, MST_ENOMEM, "no memory for secrets");
-  *secrets = (reading){.options = session->setup.options, .pairs = pairs, .count = count, .session = session};
+  *secrets = (reading){.options = session->setup.options, .session = session};
   mst_probe_doing(session->setup.attempt, "read its secrets");
   session->reading = secrets;
   session->job = mst_probe_work(session->setup.attempt, read_secrets, on_secrets, secrets);
@@ -182,7 +191,7 @@ mst_session_begin(const mst_session_setup *setup)
   session->open_parts = 2;
   size_t count = mst_probe_schema_option(setup->options->schema, "secrets") ? mst_probe_texts(setup->options, "secrets", &pairs) : 0;
   if (count > 0)
-    err = begin_reading(session, pairs, count, &why);
+    err = begin_reading(session, &why);
   else
     (void)uv_timer_start(&session->start, on_start, 0, 0);
   if (err == MST_OK)

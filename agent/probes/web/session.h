@@ -30,4 +30,7 @@ mst_probe_attempt *mst_session_attempt(mst_session *session);
 /* For stop(), and after pass or fail. closed() comes at once or in a later turn of the loop. */
 void mst_session_close(mst_session *session);
 
+/* Reads the secrets of such options into vars; for a thread that may block. MST_EPERM, MST_EABSENT and the like say which one. */
+mst_err mst_session_read_secrets(const mst_probe_options *options, mst_vars *vars, mst_errctx *ctx) MST_MUST_USE;
+
 #endif

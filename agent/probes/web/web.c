@@ -1,6 +1,7 @@
 /* libcurl's sockets and timer on a loop of libuv; see web.h. https://curl.se/libcurl/c/libcurl-multi.html, "event-driven". */
 #include "web_state.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include <mst/common/alloc.h>
@@ -196,15 +197,24 @@ on_socket(CURL *easy, curl_socket_t socket, int what, void *opaque, void *opaque
 
 /* ---- the beginning ---- */
 
+/* Probers and load generators are several threads. */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static CURLcode begun;
+
+static void
+begin_curl(void)
+{
+  begun = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
 mst_err
 mst_web_open(uv_loop_t *loop, size_t connections_max, void (*closed)(void *arg), void *arg, mst_web **ret_web, mst_errctx *ctx)
 {
-  static bool is_begun; /* the first probe opens before any other thread of these modules runs; libcurl's own call is safe since 7.84 */
   mst_web *web;
 
-  if (!is_begun && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-    return mst_fail(ctx, MST_EIO, "libcurl cannot start");
-  is_begun = true;
+  pthread_once(&once, begin_curl);
+  if (begun != CURLE_OK)
+    return mst_fail(ctx, MST_EIO, "libcurl cannot start: %s", curl_easy_strerror(begun));
   web = mst_alloc(1, sizeof *web);
   if (web)
     web->multi = curl_multi_init();

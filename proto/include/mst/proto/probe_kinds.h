@@ -11,6 +11,7 @@
   X(exec)                  \
   X(file)                  \
   X(http)                  \
+  X(load)                  \
   X(rate_limit)            \
   X(redis)                 \
   X(scenario)              \

@@ -11,7 +11,7 @@ packages=(
   docker.io busybox-static podman runc
   libyajl-dev
   libcriterion-dev iproute2 iptables procps sqlite3
-  prometheus-node-exporter prometheus collectd-core redis-server
+  prometheus-node-exporter prometheus prometheus-blackbox-exporter collectd-core redis-server
   python3 python3-venv git curl systemd systemd-journal-remote
 )
 missing=()

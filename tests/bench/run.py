@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Runs the benches and prints each figure as a ratio against a stated limit or a peer measured in the same run.
-usage: tests/bench/run.py [agent|whole|controller|scale|tls ...] [--agents N] [--seconds S]
+usage: tests/bench/run.py [agent|whole|controller|scale|tls|probes ...] [--agents N] [--seconds S]
   agent       the agent with its base plan beside collectd (the same signals, 10 s) and node_exporter: CPU a collection, PSS
   whole       the agent with 50 containers and 20 logs to follow, beside node_exporter, and with --cadvisor beside cAdvisor's library too
   controller  CPU of the controller per verified, windowed and stored envelope of 150 samples, beside one bare verification
   scale       N simulated agents (default 10000) at 10 s on one controller over tcp
+  probes      an agent with 500 probes every 10 s beside prometheus-blackbox-exporter asked for the same: CPU, PSS, how late a run begins
   tls         the same over TLS, with a restart of the controller in the middle
 Needs a release build (cmake --preset release && cmake --build build/release) and, for agent, collectd and prometheus-node-exporter."""
 import argparse
@@ -23,6 +24,7 @@ os.environ.setdefault("MST_BUILD", str(ROOT / "build" / "release"))
 sys.path.insert(0, str(ROOT / "tests" / "system"))
 import docker_engine  # noqa: E402
 import harness  # noqa: E402
+import probes  # noqa: E402
 
 BENCH = pathlib.Path(os.environ["MST_BUILD"]) / "tests" / "bench"
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -273,7 +275,7 @@ def bench_tls(agents, seconds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("which", nargs="*", default=["agent", "whole", "controller", "scale", "tls"])
+    parser.add_argument("which", nargs="*", default=["agent", "whole", "controller", "scale", "tls", "probes"])
     parser.add_argument("--cadvisor", action="store_true", help="beside the library of cAdvisor too, in the program tests/bench/cadvisor, which is built with Go")
     parser.add_argument("--agents", type=int, default=10000)
     parser.add_argument("--seconds", type=int, default=0)
@@ -281,7 +283,8 @@ def main():
     for which in arguments.which:
         print(f"== {which}")
         {"agent": lambda: bench_agent(arguments.seconds), "whole": lambda: bench_whole(arguments.seconds, arguments.cadvisor), "controller": lambda: bench_controller(arguments.seconds),
-         "scale": lambda: bench_scale(arguments.agents, arguments.seconds), "tls": lambda: bench_tls(arguments.agents, arguments.seconds)}[which]()
+         "scale": lambda: bench_scale(arguments.agents, arguments.seconds), "tls": lambda: bench_tls(arguments.agents, arguments.seconds),
+         "probes": lambda: probes.bench_probes(arguments.seconds, header, row, cpu_ns, pss_kb)}[which]()
 
 
 if __name__ == "__main__":

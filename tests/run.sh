@@ -24,7 +24,7 @@ if [ ${#suites[@]} -eq 0 ]; then
   if [ ${#patterns[@]} -eq 0 ]; then suites=(lint format tidy unit tsan fuzz system); else suites=(unit system); fi
 fi
 jobs=${JOBS:-$(nproc)}
-fuzz_seconds=${FUZZ_SECONDS:-$([ $full = yes ] && echo 120 || echo 5)}
+fuzz_seconds=${FUZZ_SECONDS:-$([ $full = yes ] && echo 120 || echo 4)}
 export MST_FULL=$full
 # So that a fresh clone in another folder finds what an earlier build compiled.
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1

@@ -1,8 +1,10 @@
 """Kind exec: through a real agent; what the host allows, and nothing else."""
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 
 import harness
@@ -21,22 +23,21 @@ def processes(word):
 
 
 def test_programs__only_what_the_host_allows_runs_and_nothing_of_it_is_left(site, tmp_path):
-    os.chmod(tmp_path, 0o755)
-    for parent in list(tmp_path.parents)[:2]:
-        os.chmod(parent, 0o755)  # nobody must get there
+    scripts = pathlib.Path(tempfile.mkdtemp(prefix="muster-exec-"))  # pytest's own folders are closed to nobody, whom programs run as
+    scripts.chmod(0o755)
     mark = os.getpid()
     commands = {
         "python": ["/usr/bin/python3", "--version"],
-        "fails": [script(tmp_path, "fails", "echo no >&2; exit 3\n")],
-        "environment": [script(tmp_path, "environment", "id -un; env | sort; ls /proc/self/fd | wc -l; echo end\n")],
+        "fails": [script(scripts, "fails", "echo no >&2; exit 3\n")],
+        "environment": [script(scripts, "environment", "id -un; env | sort; ls /proc/self/fd | wc -l; echo end\n")],
         "arguments": ["/bin/echo", "$HOME; id", "*"],
-        "hangs": [script(tmp_path, "hangs", f"sleep 1000.{mark} &\nexec sleep 1001.{mark}\n")],
-        "floods": [script(tmp_path, "floods", "yes xxxxxxxxxxxxxxxx | head -c 3000000; echo; echo version 7.1\n")],
-        "killed": [script(tmp_path, "killed", "kill -9 $$\n")],
+        "hangs": [script(scripts, "hangs", f"sleep 1000.{mark} &\nexec sleep 1001.{mark}\n")],
+        "floods": [script(scripts, "floods", "yes xxxxxxxxxxxxxxxx | head -c 3000000; echo; echo version 7.1\n")],
+        "killed": [script(scripts, "killed", "kill -9 $$\n")],
         "nobody-there": ["/nowhere/program"],
         "not-mine": ["/usr/bin/id"],
         "number": ["/bin/echo", "load 0.75 of 1"],
-        "leaves": [script(tmp_path, "leaves", f"(sleep 777.{mark} &) ; echo done\n")],
+        "leaves": [script(scripts, "leaves", f"(sleep 777.{mark} &) ; echo done\n")],
     }
     allow = {"commands": [{"name": name, "run": run} for name, run in commands.items()] + [{"name": "ghost", "run": ["/usr/bin/id"], "user": "no-such-user"}]}
     table = Table(site, tmp_path, {
@@ -69,3 +70,4 @@ def test_programs__only_what_the_host_allows_runs_and_nothing_of_it_is_left(site
     harness.wait_until(lambda: not processes(f"sleep 1001.{mark}"), 10, "no program outlives the agent")
     for line in processes(f"sleep 1000.{mark}"):  # what a program left behind when the agent was killed is systemd's to end
         os.kill(int(line.split()[0]), signal.SIGKILL)
+    shutil.rmtree(scripts)

@@ -353,8 +353,8 @@ def test_servers_that_mean_harm__each_probe_ends_in_its_limits_with_its_reason(s
     assert 1.9 < table.number("insecure", "days_left") <= 2
     before = held()
     runs = site.items()["1.1"]
-    for _ in range(20):
-        threading.Event().wait(0.35)
+    for _ in range(8):
+        threading.Event().wait(0.7)
         table.expect(**wanted)
     assert runs and held() <= before + 20, (before, held())
     for server in servers.values():
